@@ -1,0 +1,7561 @@
+"""Flask's programming model in one file of the standard library.
+
+    from microflask import Flask
+
+    app = Flask(__name__)
+
+    @app.route("/hello/<name>")
+    def hello(name):
+        return f"Hello, {name}!"
+
+    app.run()
+
+Copy this file into a project, under any name: it never uses its own.
+
+Contents
+
+   1. Text that is safe in HTML
+   2. URLs, bytes, and WSGI's latin-1
+   3. Header values
+   4. HTTP errors
+   5. Dictionaries with repeated keys
+   6. Headers
+   7. Negotiation, caching, ranges, credentials
+   8. WSGI plumbing
+   9. Forms and uploads
+  10. The current context: a box, filled later
+  11. JSON
+  12. The request
+  13. The response
+  14. Routing
+  16. Signing and passwords
+  17. Sessions
+  18. Signals
+  19. Configuration
+  20. The development server
+  21. The test client
+  22. The application context
+  23. Helpers a view calls
+  24. Class-based views
+  26. What an app and a blueprint share
+  27. Blueprints
+  28. The application
+
+The life of one request (read these nine and you know the framework)
+
+    Flask.__call__ -> wsgi_app -> request_context
+    -> AppContext.push (matches the URL) -> full_dispatch_request
+    -> dispatch_request (calls your view) -> make_response
+    -> process_response (session, after_request) -> Response.__call__
+
+Legend
+
+    environ     the dict in which a WSGI server describes a request
+    rule        one URL pattern, such as /hello/<name>
+    values      what a URL had at the places of a rule's variables
+    endpoint    the name of a view in the URL map, not the function
+    adapter     the URL map as one request sees it
+    ctx         the current AppContext: the app and the request it answers
+    the box     the context variable that holds ctx
+    the knot    a class attribute set below, for what can't be named above
+
+Each section uses only what stands above it.
+
+SPDX-License-Identifier: BSD-3-Clause (the text is at the end of the file)
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import collections
+import contextlib
+import contextvars
+import copy
+import enum
+import functools
+import hashlib
+import hmac
+import html
+import http
+import io
+import itertools
+import json as _json
+import mimetypes
+import operator
+import os
+import posixpath
+import re
+import secrets
+import string
+import sys
+import time
+import types
+import warnings
+import weakref
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, NoReturn
+from urllib.parse import (
+    quote, unquote, urlencode, urljoin, urlsplit, urlunsplit)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # 1
+    "escape", "escape_silent", "soft_str", "EscapeFormatter", "Markup",
+    # 2
+    "uri_to_iri", "iri_to_uri", "host_is_trusted",
+    # 3
+    "HTTP_STATUS_CODES", "http_date", "parse_date", "parse_age", "dump_age",
+    "quote_header_value", "unquote_header_value", "parse_list_header",
+    "parse_dict_header", "dump_header", "parse_options_header",
+    "dump_options_header", "dump_cookie", "quote_etag", "unquote_etag",
+    "generate_etag",
+    # 4
+    "default_exceptions", "HTTPException", "BadRequest", "ClientDisconnected",
+    "SecurityError", "BadHost", "Forbidden", "NotFound", "NotAcceptable",
+    "RequestTimeout", "Conflict", "Gone", "LengthRequired",
+    "PreconditionFailed", "RequestEntityTooLarge", "RequestURITooLarge",
+    "UnsupportedMediaType", "ExpectationFailed", "ImATeapot",
+    "MisdirectedRequest", "UnprocessableEntity", "Locked", "FailedDependency",
+    "PreconditionRequired", "RequestHeaderFieldsTooLarge",
+    "UnavailableForLegalReasons", "MethodNotImplemented", "BadGateway",
+    "GatewayTimeout", "HTTPVersionNotSupported", "BadRequestKeyError",
+    "Unauthorized", "MethodNotAllowed", "RequestedRangeNotSatisfiable",
+    "TooManyRequests", "ServiceUnavailable", "InternalServerError", "Aborter",
+    # 5
+    "iter_multi_items", "MultiDict", "ImmutableList", "ImmutableDict",
+    "ImmutableMultiDict", "CombinedMultiDict", "CallbackDict", "parse_cookie",
+    # 6
+    "Headers", "EnvironHeaders", "HeaderSet", "parse_set_header",
+    # 7
+    "Accept", "MIMEAccept", "LanguageAccept", "CharsetAccept",
+    "parse_accept_header", "RequestCacheControl", "ResponseCacheControl",
+    "ContentSecurityPolicy", "ContentRange", "parse_cache_control_header",
+    "parse_csp_header", "COEP", "COOP", "ETags", "parse_etags", "Range",
+    "parse_range_header", "parse_if_range_header",
+    "parse_content_range_header", "Authorization", "WWWAuthenticate",
+    "UserAgent",
+    # 8
+    "LimitedStream", "get_content_length", "get_input_stream", "get_host",
+    "get_current_url", "ClosingIterator", "FileWrapper", "wrap_file",
+    "run_wsgi_app",
+    # 9
+    "FileStorage", "default_stream_factory", "parse_form_data",
+    "FormDataParser",
+    # 10
+    "LocalProxy", "current_app", "g", "request", "session", "app_ctx",
+    "request_ctx",
+    # 11
+    "JSONProvider", "DefaultJSONProvider", "jsonify", "json",
+    # 12
+    "cached_property", "Request",
+    # 13
+    "header_property", "Response",
+    # 14
+    "RoutingException", "RequestRedirect", "BuildError", "ValidationError",
+    "BaseConverter", "UnicodeConverter", "RegexConverter", "AnyConverter",
+    "PathConverter", "NumberConverter", "IntegerConverter", "FloatConverter",
+    "UUIDConverter", "RuleFactory", "Rule", "Submount", "Subdomain",
+    "EndpointPrefix", "RuleTemplate", "MapAdapter", "Map",
+    # 16
+    "BadData", "BadSignature", "BadTimeSignature", "SignatureExpired",
+    "BadPayload", "want_bytes", "base64_encode", "base64_decode", "Signer",
+    "TimestampSigner", "Serializer", "TimedSerializer", "URLSafeSerializer",
+    "URLSafeTimedSerializer", "gen_salt", "generate_password_hash",
+    "check_password_hash",
+    # 17
+    "JSONTag", "TaggedJSONSerializer", "SessionMixin", "SecureCookieSession",
+    "NullSession", "SessionInterface", "SecureCookieSessionInterface",
+    # 18
+    "ANY", "Signal", "Namespace", "signal", "template_rendered",
+    "before_render_template", "request_started", "request_finished",
+    "request_tearing_down", "got_request_exception", "appcontext_tearing_down",
+    "appcontext_pushed", "appcontext_popped", "message_flashed",
+    # 19
+    "ImportStringError", "import_string", "ConfigAttribute", "Config",
+    # 20
+    "ProxyFix", "DispatcherMiddleware", "make_server", "run_simple",
+    # 21
+    "encode_multipart", "EnvironBuilder", "create_environ", "Cookie",
+    "TestResponse", "ClientRedirectError", "FlaskClient", "Client",
+    # 22
+    "AppContext", "RequestContext",
+    # 23
+    "has_app_context", "has_request_context", "after_this_request",
+    "copy_current_request_context", "stream_with_context", "make_response",
+    "url_for", "redirect", "abort", "flash", "get_flashed_messages",
+    "safe_join", "secure_filename", "send_file", "send_from_directory",
+    # 24
+    "View", "MethodView",
+    # 26
+    "Scaffold",
+    # 27
+    "BlueprintSetupState", "Blueprint",
+    # 28
+    "wsgi_errors_stream", "has_level_handler", "create_logger", "Flask",
+]
+
+# Stands for "no argument given" where None is an argument.
+_missing: Any = type("_Missing", (), {"__repr__": lambda self: "no value"})()
+
+
+# =============================================================================
+# 1. Text that is safe in HTML
+# =============================================================================
+#
+# HTML gives five characters a meaning.  A user's name that contains one must
+# not become a tag, so text is escaped on its way into a page, and only once:
+# `escape` turns anything into Markup, a str that is HTML and stays as it is.
+# Objects of other libraries take part by a method `__html__`.  That is enough
+# for text and for attributes in quotes, but not for scripts.
+
+
+def escape(s: Any, /) -> Markup:
+    """Return an object's text as Markup: "<b>" becomes "&lt;b&gt;"."""
+    if type(s) is not str and hasattr(s, "__html__"):
+        return Markup(s)
+    text = str(s).replace("&", "&amp;").replace("<", "&lt;").replace(
+        ">", "&gt;").replace('"', "&#34;").replace("'", "&#39;")
+    return str.__new__(Markup, text)
+
+
+def escape_silent(s: Any, /) -> Markup:
+    """Return the escaped text of an object, and nothing for None."""
+    return Markup() if s is None else escape(s)
+
+
+def soft_str(s: Any, /) -> str:
+    """Return the text of an object; a str, also Markup, stays as it is."""
+    return s if isinstance(s, str) else str(s)
+
+
+class EscapeFormatter(string.Formatter):
+    """A formatter that escapes each field before it inserts it."""
+    def __init__(self, escape: Any) -> None:
+        self.escape = escape
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Return the escaped text of one field."""
+        if hasattr(value, "__html_format__"):
+            value = value.__html_format__(format_spec)
+        elif not hasattr(value, "__html__"):
+            value = super().format_field(value, format_spec)
+        elif format_spec:
+            raise ValueError(f"{value!r} needs a method __html_format__.")
+        return str(self.escape(value))
+
+
+# An argument of %, escaped when it is read as text.
+_Argument: Any = type("_Argument", (), {
+    "__init__": lambda self, value: setattr(self, "value", value),
+    "__getitem__": lambda self, key: _Argument(self.value[key]),
+    "__str__": lambda self: str(escape(self.value)),
+    "__repr__": lambda self: str(escape(repr(self.value))),
+    "__int__": lambda self: int(self.value),
+    "__float__": lambda self: float(self.value)})
+
+
+class Markup(str):
+    """A str that is HTML already; what is added to it is escaped."""
+    __slots__ = ()
+
+    def __new__(cls, object: Any = "", *args: Any, **options: Any) -> Any:
+        if hasattr(object, "__html__"):
+            object = object.__html__()
+        return super().__new__(cls, object, *args, **options)
+
+    def __html__(self) -> Markup:
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, str) or hasattr(other, "__html__"):
+            return type(self)(super().__add__(self.escape(other)))
+        return NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return type(self)() + other + self
+
+    def __mod__(self, value: Any) -> Markup:
+        if isinstance(value, str) or not hasattr(value, "__getitem__"):
+            value = (value,)
+        is_tuple = isinstance(value, tuple)
+        value = tuple(map(_Argument, value)) if is_tuple else _Argument(value)
+        return type(self)(super().__mod__(value))
+
+    @classmethod
+    def escape(cls, s: Any, /) -> Markup:
+        """Return the escaped text of an object as this class."""
+        return cls(escape(s))
+
+    def format(self, *args: Any, **kwargs: Any) -> Markup:
+        """Insert escaped values into the fields in braces."""
+        formatter = EscapeFormatter(self.escape)
+        return type(self)(formatter.vformat(self, args, kwargs))
+
+    def format_map(self, mapping: Any, /) -> Markup:
+        """Insert escaped values of a mapping."""
+        formatter = EscapeFormatter(self.escape)
+        return type(self)(formatter.vformat(self, (), mapping))
+
+    def join(self, iterable: Any, /) -> Markup:
+        """Join escaped values."""
+        return type(self)(super().join(map(self.escape, iterable)))
+
+    def unescape(self) -> str:
+        """Return plain text: `&lt;` is `<` again."""
+        return html.unescape(str(self))
+
+    def striptags(self) -> str:
+        """Return plain text without comments, tags, runs of white space."""
+        # A comment, a tag, or all that follows one that never ends.
+        text = re.sub(r"(?s)<!--.*?-->|<(?!!--)[^>]*>|(<.*)", r"\1", self)
+        return html.unescape(" ".join(text.split()))
+
+
+def _markup_method(method):
+    def wrapped(self, *args, **options):
+        if method.__name__ in ("replace", "center", "ljust", "rjust"):
+            args = (*args[:1], *map(self.escape, args[1:2]), *args[2:])
+        found = method(self, *args, **options)
+        if isinstance(found, str):
+            return type(self)(found)
+        return type(found)(map(type(self), found))
+    return functools.wraps(method)(wrapped)
+
+
+# The other methods of str give Markup, too.
+for _name in """__getitem__ __mul__ __rmul__ capitalize casefold center
+        expandtabs ljust lower lstrip partition removeprefix removesuffix
+        replace rjust rpartition rsplit rstrip split splitlines strip swapcase
+        title translate upper zfill""".split():
+    setattr(Markup, _name, _markup_method(getattr(str, _name)))
+
+
+# =============================================================================
+# 2. URLs, bytes, and WSGI's latin-1
+# =============================================================================
+#
+# A URL travels as ASCII: another character is its bytes in UTF-8, as %C3%A9.
+# That is a URI (RFC 3986).  People see the characters, in an IRI (RFC 3987).
+# WSGI has a third form, a str of latin-1 whose characters stand for bytes
+# (PEP 3333).  Wrong bytes are never an error, for addresses are cut in half
+# and typed by hand.  Only "&" separates the fields of a query: where ";" does
+# so too, a cache in front may see another query than the app.
+
+
+def _from_wsgi(text):
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _to_wsgi(text):
+    return text.encode("utf-8").decode("latin-1")
+
+
+def _percent_again(error):
+    return quote(error.object[error.start:error.end]), error.end
+
+
+# In URLs, bytes that are not UTF-8 stay %XX.
+codecs.register_error("percent", _percent_again)
+_unquote = functools.partial(unquote, errors="percent")
+
+
+def _query_pairs(query):
+    """Return the fields of a query or form: "a=x+y&b" has "x y" and ""."""
+    fields = [field.partition("=") for field in
+              query.replace("+", " ").split("&") if field]
+    return [(_unquote(name), _unquote(value)) for name, _, value in fields]
+
+
+def _urlencode(pairs):
+    return urlencode([pair for pair in pairs if pair[1] is not None],
+                     safe="!$'()*,/:;?@")
+
+
+def _decoder(kept):
+    # What comes to stand behind %25 is not decoded.
+    kept_re = re.compile(rf"%(?=[01]|2[05]|7f|{kept})", re.IGNORECASE)
+    return lambda text: _unquote(kept_re.sub("%25", text))
+
+
+# In login, path, query and fragment, what would change the meaning of the URL
+# stays encoded, and so do controls, spaces and "%" everywhere.
+_DECODERS = list(map(
+    _decoder, ("3a|40|2f|3f|23", "2f|3f|23", "26|3d|2b|23", "25")))
+_ENCODERS = [functools.partial(quote, safe="%!$&'()*+,;=:/?#@")] * 4
+
+
+def _encode_idna(host):
+    return host.encode("idna").decode("ascii")
+
+
+def uri_to_iri(uri: str) -> str:
+    """Return a URI as people read it: "/%C3%A9%2F" is "/\u00e9%2F"."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    with contextlib.suppress(UnicodeError):
+        host = host.encode("ascii").decode("idna")
+    return _convert_url(parts, host, _DECODERS)
+
+
+def iri_to_uri(iri: str) -> str:
+    """Return an IRI as it travels: "/\u00e9%2F" is "/%C3%A9%2F"."""
+    parts = urlsplit(iri)
+    return _convert_url(parts, _encode_idna(parts.hostname or ""), _ENCODERS)
+
+
+def _convert_url(parts, host, converters):
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port is not None:
+        host += f":{parts.port}"
+    login, at, _ = parts.netloc.rpartition("@")
+    if not parts.netloc and parts.path[:2] == "//":
+        # Without a host, what follows "//" must not become one.
+        parts = parts._replace(path="/" + parts.path.lstrip("/"))
+    login, *others = [part and convert(part) for convert, part in zip(
+        converters, (login.replace("@", "%40"), *parts[2:]))]
+    return urlunsplit([parts.scheme, login + at + host, *others])
+
+
+_HOST_RE = re.compile(r"([a-z0-9._-]+|\[[a-f0-9]*:[a-f0-9:.]+\])"
+                      r"(?::([1-9][0-9]{0,4}))?", re.ASCII | re.IGNORECASE)
+_PORT_RE = re.compile(r":[0-9]+\Z")
+
+
+def _is_valid_host(host):
+    match = _HOST_RE.fullmatch(host)
+    return match is not None and int(match[2] or 1) < 65536
+
+
+def host_is_trusted(host: str | None, trusted_list: Any = None) -> bool:
+    """Tell whether a host is valid and in a list, where ".x" is all of x."""
+    if host is None or not _is_valid_host(host):
+        return False
+    if isinstance(trusted_list, str):
+        trusted_list = [trusted_list]
+    name = "." + _PORT_RE.sub("", host.lower())
+    for entry in trusted_list or ():
+        known = "." + _encode_idna(_PORT_RE.sub("", entry.lower().lstrip(".")))
+        if name == known or entry[:1] == "." and name.endswith(known):
+            return True
+    return not trusted_list
+
+
+# =============================================================================
+# 3. Header values
+# =============================================================================
+#
+# A header is a line of text with a small language of its own: a date, a list,
+# a value with options, a cookie.  Reading is lenient: what strangers send
+# wrong is skipped, never an exception, and each expression matches in one way
+# only, so that none gets slow.  Writing is strict: `_head_text` guards all
+# that enters the head of a response, since a line end in it would start a
+# header of an attacker's.  RFC 9110 (headers), 6265 (cookies), 8187
+# (`filename*`).  Left out: RFC 2231's continuations (`filename*0=`).
+
+# HTTPStatus has other names for these, some of them in some Pythons only.
+HTTP_STATUS_CODES = {code.value: code.phrase for code in http.HTTPStatus} | {
+    203: "Non Authoritative Information", 207: "Multi Status",
+    306: "Switch Proxy", 413: "Request Entity Too Large",
+    414: "Request URI Too Long", 416: "Requested Range Not Satisfiable",
+    418: "I'm a teapot", 422: "Unprocessable Entity", 449: "Retry With",
+    511: "Network Authentication Failed"}
+
+_DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TOKEN_RE = re.compile(_TOKEN)
+# Visible characters, spaces, tabs (RFC 9110 5.5).
+_VALUE_RE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEAD_RES = {
+    "header name": _TOKEN_RE,
+    # It is encoded when it is sent, so all that can be encoded will do.
+    "location": re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]*"),
+    "cookie name": re.compile(r"[!#-+\--:<>-\[\]-~\x80-\xff]+"),
+    "cookie attribute": re.compile(r"[ -:<-~]*")}
+
+
+def _head_text(value, what="header value"):
+    """Return a value as text that may enter the head of a response."""
+    if type(value) is not str:
+        if value is None or isinstance(value, (bytes, bytearray)):
+            raise ValueError(f"A {what} must be text, not {value!r}.")
+        # PEP 3333 wants str itself, no subclass such as Markup.
+        value = str.__str__(value) if isinstance(value, str) else str(value)
+    if not _HEAD_RES.get(what, _VALUE_RE).fullmatch(value):
+        raise ValueError(f"{value!r} can't be a {what}: a character, such as"
+                         " a line end, is not allowed there, or it is empty.")
+    return value
+
+
+def _number(text):
+    # Few digits, as huge numbers take long, and in ASCII.
+    is_number = text and len(text) < 20 and text.isascii() and text.isdigit()
+    return int(text) if is_number else None
+
+
+def _seconds(span) -> int:
+    return int(span.total_seconds() if isinstance(span, timedelta) else span)
+
+
+def http_date(timestamp: Any = None) -> str:
+    """Return seconds, a date, or now as "Thu, 01 Jan 1970 00:00:00 GMT"."""
+    if isinstance(timestamp, date):
+        moment = getattr(timestamp, "utctimetuple", timestamp.timetuple)()
+    else:
+        is_local = isinstance(timestamp, time.struct_time)
+        moment = time.gmtime(time.mktime(timestamp) if is_local else timestamp)
+    # strftime alone would name day and month in the user's language.
+    return time.strftime(
+        f"{_DAYS[moment.tm_wday]}, %d {_MONTHS[moment.tm_mon - 1]}"
+        f" {moment.tm_year:04} %H:%M:%S GMT", moment)
+
+
+def parse_date(value: str | None) -> datetime | None:
+    """Return the moment that a header names, aware, or None."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError, IndexError):
+        if value and len(value) < 100 and value.isascii():
+            from email.utils import parsedate_to_datetime   # takes 15 ms
+            moment = parsedate_to_datetime(value)
+            return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
+    return None
+
+
+def parse_age(value: str | None = None) -> timedelta | None:
+    """Return a number of seconds as a timedelta, or None."""
+    with contextlib.suppress(TypeError, OverflowError):
+        return timedelta(seconds=_number(value))
+    return None
+
+
+def dump_age(age: timedelta | int | None = None) -> str | None:
+    """Return a time span in seconds, as text.  Raises ValueError below 0."""
+    if age is None:
+        return None
+    if _seconds(age) < 0:
+        raise ValueError(f"An age can't be negative: {age!r}.")
+    return str(_seconds(age))
+
+
+def quote_header_value(value: Any, allow_token: bool = True) -> str:
+    """Return a value, in quotes if it needs them: 'a "b"' is '"a \\"b\\""'."""
+    text = str(value)
+    if allow_token and _TOKEN_RE.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def unquote_header_value(value: str) -> str:
+    """Return a value without quotes and, if it had some, backslashes."""
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return re.sub(r"(?s)\\(.)", r"\1", value[1:-1]) if is_quoted else value
+
+
+# Characters and quoted strings, up to a comma, the end, or an unclosed quote.
+_LIST_ITEM_RE = re.compile(r'(?s)((?:[^",]|"(?:[^"\\]|\\.)*")*)(,|\Z|")')
+
+
+def parse_list_header(value: str) -> list[str]:
+    """Return the items of a list: 'a, "b, c"' has two; an open quote none."""
+    found = _LIST_ITEM_RE.findall(value)
+    if any(end == '"' for _, end in found):
+        return []
+    items = [item.strip(" \t") for item, _ in found]
+    return [unquote_header_value(item) for item in items if item]
+
+
+def parse_dict_header(value: str) -> dict[str, str | None]:
+    """Return the items of a list of name=value; None for a bare name."""
+    result: dict[str, str | None] = {}
+    for item in parse_list_header(value):
+        name, equals, text = [
+            part.strip(" \t") for part in item.partition("=")]
+        if equals and name.endswith("*"):
+            name, text = name[:-1], _decode_extended(text)
+        if name:
+            result[name] = unquote_header_value(text) if equals else None
+    return result
+
+
+def _decode_extended(text):
+    # charset ' language ' percent-encoded text (RFC 8187 3.2)
+    match = re.fullmatch(rf"([^']*)'[^']*'({_TOKEN})", text)
+    charset, text = match.groups() if match else ("", text)
+    is_known = charset.lower() in ("utf-8", "iso-8859-1", "ascii", "us-ascii")
+    return unquote(text, charset) if is_known else text
+
+
+def dump_header(iterable: Any) -> str:
+    """Return a list or a dict as a header, with commas; None: a bare name."""
+    if not isinstance(iterable, dict):
+        return ", ".join(map(quote_header_value, iterable))
+    return ", ".join(
+        name if value is None else
+        f"{name}={value if name[-1:] == '*' else quote_header_value(value)}"
+        for name, value in iterable.items())
+
+
+# name "=" (token | quoted string, maybe unclosed), and what is left up to ";"
+_OPTION_RE = re.compile(rf'(?s)[ \t]*(?:({_TOKEN})=({_TOKEN}|'
+                        r'"(?:[^"\\]|\\.)*("?)))?[^;]*;?')
+
+
+def parse_options_header(value: str | None) -> tuple[str, dict[str, str]]:
+    """Return a value and its options: 'a/b; C="d"' is "a/b", {"c": "d"}."""
+    main, _, rest = (value or "").partition(";")
+    main = main.strip(" \t")
+    options = {}
+    for name, text, closed in _OPTION_RE.findall(rest if main else ""):
+        if text[:1] == '"' and not closed:
+            break
+        if name.endswith("*"):
+            options[name[:-1].lower()] = _decode_extended(text)
+        elif name:
+            # Browsers write a quote in the name of a form's field as %22.
+            text = unquote_header_value(text).replace("%22", '"')
+            options[name.lower()] = text
+    return main, options
+
+
+def dump_options_header(header: str | None, options: Any) -> str:
+    """Return a value with options: in UTF-8 if need be; not if it is None."""
+    parts = [] if header is None else [header]
+    for name, value in options.items():
+        if not str(value).isascii():    # RFC 8187
+            name += "*"
+            value = "UTF-8''" + quote(str(value), safe="!#$&+-.^_`|~")
+        if value is not None:
+            parts.append(dump_header({name: value}))
+    return "; ".join(parts)
+
+
+# A pair, or what is wrong, up to the next semicolon.  Two places for the same
+# white space would make it quadratic.
+_COOKIE_RE = re.compile(r"""(?sx)
+    [ \t]* ([^ \t=";]+) [ \t]*
+    (?: = [ \t]* (?: ("[^"\\]*(?:\\.[^"\\]*)*" | [^ \t";]+) [ \t]* )? )?
+    (?: ; | \Z ) | [^;]* (?: ; | \Z )""")
+
+
+def _cookie_pairs(header):
+    return [(name, _cookie_unquote(value) if value[:1] == '"' else value)
+            for name, value in _COOKIE_RE.findall(header) if name]
+
+
+def _cookie_unquote(value):
+    # Its escapes are bytes of UTF-8.
+    return _from_wsgi(re.sub(
+        r"(?s)\\([0-3][0-7]{2}|.)",
+        lambda match: chr(int(match[1], 8)) if match[1][1:] else match[1],
+        _to_wsgi(value[1:-1])))
+
+
+def _cookie_quote(value):
+    if not re.search(r"[^!#-+\--:<-\[\]-~]", value):
+        return value
+    value = re.sub(r'(["\\])', r"\\\1", _to_wsgi(value))
+    return '"' + re.sub(r"[\x00-\x1f,;\x7f-\xff]",
+                        lambda match: f"\\{ord(match[0]):03o}", value) + '"'
+
+
+def dump_cookie(
+        key: str, value: str = "", max_age: timedelta | int | None = None,
+        expires: Any = None, path: str | None = "/", domain: str | None = None,
+        secure: bool = False, httponly: bool = False,
+        sync_expires: bool = True, max_size: int = 4093,
+        samesite: str | None = None, partitioned: bool = False) -> str:
+    """Return the value of a Set-Cookie header that browsers will accept."""
+    if max_age is not None:
+        max_age = _seconds(max_age)
+        if expires is None and sync_expires:
+            expires = time.time() + max_age
+    if expires is not None and not isinstance(expires, str):
+        expires = http_date(expires)
+    if path is not None:
+        path = quote(_head_text(path, "location"), safe="%!$&'()*+,/:=@")
+    if domain:
+        domain = _encode_idna(domain.partition(":")[0].lstrip("."))
+    samesite = samesite and samesite.title()
+    if samesite not in (None, "Strict", "Lax", "None"):
+        raise ValueError(f"samesite={samesite!r}: use Strict, Lax or None.")
+    # Browsers refuse both without it.
+    secure = bool(secure or partitioned or samesite == "None")
+    is_host = key.lower().startswith("__host-")
+    if (key.lower().startswith(("__host-", "__secure-")) and not secure
+            or is_host and (domain or path != "/")):
+        raise ValueError(f"The name {key!r} asks for secure=True; and __Host-"
+                         " for path='/' and no domain as well.")
+    name = _head_text(_to_wsgi(key), "cookie name")
+    cookie = f"{name}={_cookie_quote(value)}"
+    for name, setting in {
+            "Domain": domain or None, "Expires": expires, "Max-Age": max_age,
+            "Secure": secure, "HttpOnly": httponly, "Path": path,
+            "SameSite": samesite, "Partitioned": partitioned}.items():
+        if setting is True:
+            cookie += f"; {name}"
+        elif setting is not None and setting is not False:
+            cookie += f"; {name}={_head_text(setting, 'cookie attribute')}"
+    if max_size and len(cookie) > max_size:
+        warnings.warn(
+            f"The {key!r} cookie is too large, {len(cookie)} bytes: browsers"
+            f" may ignore more than {max_size}.", stacklevel=2)
+    return cookie
+
+
+def quote_etag(etag: str, weak: bool = False) -> str:
+    """Return an entity tag as a header has it: "x" or W/"x"."""
+    if '"' in etag:
+        raise ValueError(f"An entity tag has no quotes inside: {etag!r}.")
+    return f'W/"{etag}"' if weak else f'"{etag}"'
+
+
+def unquote_etag(etag: str | None) -> tuple[str | None, bool | None]:
+    """Return an entity tag without quotes, and whether it is weak."""
+    if not etag:
+        return None, None
+    weak = etag[:2] in ("W/", "w/")
+    tag = etag[2:] if weak else etag
+    return tag[1:-1] if tag[:1] == tag[-1:] == '"' else tag, weak
+
+
+def generate_etag(data: bytes) -> str:
+    """Return an entity tag made of the data."""
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+# =============================================================================
+# 4. HTTP errors
+# =============================================================================
+#
+# The need for an error page is found deep inside a program, so each status of
+# failure is an exception class: raise it, and whoever runs the view answers.
+# `code=` enters a class for `abort(404)`; its docstring is what visitors read.
+# The page is a Response, which is written far below.  This is the knot:
+# `response_class` is empty here and tied right under that class.
+# Left out: NotImplemented would hide Python's constant in this file; 501 is
+# MethodNotImplemented.  (RFC 9110 section 15, RFC 6585, RFC 7725)
+
+default_exceptions: dict = {}
+
+
+class HTTPException(Exception):
+    """An error with a status code, which is also the WSGI app of its page."""
+
+    code: Any = None
+    description: Any = None
+    response_class: Any = None
+    _own_headers: Any = tuple  # A subclass has a method that gives pairs.
+    name = property(
+        lambda self: HTTP_STATUS_CODES.get(self.code, "Unknown Error"),
+        doc='Return the reason phrase, such as "Not Found".')
+
+    def __init_subclass__(cls, code: int | None = None) -> None:
+        super().__init_subclass__()
+        if code is not None:
+            cls.code, cls.description = code, cls.__doc__ or ""  # "": -OO.
+            default_exceptions.setdefault(code, cls)
+
+    def __init__(self, description: Any = None, response: Any = None) -> None:
+        super().__init__()
+        if description is not None:
+            self.description = description
+        self.response = response
+
+    def get_description(self, environ: Any = None, scope: Any = None) -> str:
+        """Return the description as an HTML paragraph."""
+        text = "" if self.description is None else escape(self.description)
+        return f"<p>{text}</p>".replace("\n", "<br>")
+
+    def get_body(self, environ: Any = None, scope: Any = None) -> str:
+        """Return the HTML page."""
+        name = escape(self.name)
+        return (f"<!doctype html>\n<html lang=en>\n<title>{self.code} {name}"
+                f"</title>\n<h1>{name}</h1>\n"
+                f"{self.get_description(environ)}\n")
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list:
+        """Return the headers of the page as (name, value) pairs."""
+        page_type = ("Content-Type", "text/html; charset=utf-8")
+        return [page_type, *self._own_headers()]
+
+    def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+        """Return the response given to the error, or its page as a new one."""
+        if self.response is not None:
+            return self.response
+        environ = getattr(environ, "environ", environ)  # It may be a request.
+        return self.response_class(
+            self.get_body(environ), self.code, self.get_headers(environ))
+
+    def __call__(self, environ: dict, start_response: Any) -> Any:
+        return self.get_response(environ)(environ, start_response)
+
+    def __str__(self) -> str:
+        return f"{self.code or '???'} {self.name}: {self.description}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self.code or '???'}: {self.name}'>"
+
+
+class BadRequest(HTTPException, code=400):
+    """The server cannot make sense of this request."""
+class ClientDisconnected(BadRequest):
+    """A client that went away before its request was complete."""
+class SecurityError(BadRequest):
+    """A request that breaks a rule of security."""
+class BadHost(BadRequest):
+    """A Host header that names no host."""
+class Forbidden(HTTPException, code=403):
+    """You are not allowed to see this."""
+class NotFound(HTTPException, code=404):
+    """There is nothing at this address. Is it spelled correctly?"""
+class NotAcceptable(HTTPException, code=406):
+    """There is no version of this page that your client accepts."""
+class RequestTimeout(HTTPException, code=408):
+    """The request took too long to arrive."""
+class Conflict(HTTPException, code=409):
+    """The request conflicts with the present state of what it would change."""
+class Gone(HTTPException, code=410):
+    """What was once at this address is gone for good."""
+class LengthRequired(HTTPException, code=411):
+    """The request must say how long its body is."""
+class PreconditionFailed(HTTPException, code=412):
+    """A condition that the request named does not hold."""
+class RequestEntityTooLarge(HTTPException, code=413):
+    """The request is larger than this server accepts."""
+class RequestURITooLarge(HTTPException, code=414):
+    """The address is longer than this server accepts."""
+class UnsupportedMediaType(HTTPException, code=415):
+    """The server cannot read a body of this media type."""
+class ExpectationFailed(HTTPException, code=417):
+    """The server cannot do what the Expect header demands."""
+class ImATeapot(HTTPException, code=418):
+    """This is a teapot. It will not brew coffee."""
+class MisdirectedRequest(HTTPException, code=421):
+    """This server does not answer for the host that was asked."""
+class UnprocessableEntity(HTTPException, code=422):
+    """The request is well formed, but what it says cannot be done."""
+class Locked(HTTPException, code=423):
+    """What the request would use is locked."""
+class FailedDependency(HTTPException, code=424):
+    """An action that this request depends on has failed."""
+class PreconditionRequired(HTTPException, code=428):
+    """The request must carry a condition, such as If-Match."""
+class RequestHeaderFieldsTooLarge(HTTPException, code=431):
+    """The headers of the request are larger than this server accepts."""
+class UnavailableForLegalReasons(HTTPException, code=451):
+    """The law forbids this server to show what is here."""
+class MethodNotImplemented(HTTPException, code=501):
+    """The server does not know how to do this."""
+class BadGateway(HTTPException, code=502):
+    """A server behind this one gave an answer that makes no sense."""
+class GatewayTimeout(HTTPException, code=504):
+    """A server behind this one did not answer in time."""
+class HTTPVersionNotSupported(HTTPException, code=505):
+    """The server does not speak this version of HTTP."""
+
+
+class BadRequestKeyError(BadRequest, KeyError):
+    """A missing key of what a client sent: a KeyError that answers 400."""
+
+    show_exception = False  # True names the key on the page.
+    _description = BadRequest.description
+
+    def __init__(self, arg: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.args = () if arg is None else (arg,)
+
+    def _explain(self) -> Any:
+        if self.show_exception:
+            return f"{self._description}\nKeyError: {KeyError.__str__(self)}"
+        return self._description
+
+    description = property(
+        _explain, lambda self, text: setattr(self, "_description", text))
+
+
+def _several(values: Any) -> Any:
+    return values if isinstance(values, (list, tuple, set)) else (values,)
+
+
+class Unauthorized(HTTPException, code=401):
+    """You have to say who you are before you may see this."""
+
+    def __init__(self, description=None, response=None, www_authenticate=None):
+        super().__init__(description, response)
+        self.www_authenticate = www_authenticate
+
+    def _own_headers(self):
+        return [("WWW-Authenticate", str(value))
+                for value in _several(self.www_authenticate or ())]
+
+
+class MethodNotAllowed(HTTPException, code=405):
+    """What is at this address does not know that method."""
+
+    def __init__(self, valid_methods=None, description=None, response=None):
+        super().__init__(description, response)
+        self.valid_methods = valid_methods
+
+    def _own_headers(self):
+        if self.valid_methods:
+            yield "Allow", ", ".join(self.valid_methods)
+
+
+class RequestedRangeNotSatisfiable(HTTPException, code=416):
+    """The range that was asked for lies outside of the content."""
+
+    def __init__(self, length=None, units="bytes", *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.length, self.units = length, units
+
+    def _own_headers(self):
+        if self.length is not None:
+            yield "Content-Range", f"{self.units} */{self.length}"
+
+
+class _RetryAfter(HTTPException):
+    def __init__(self, description=None, response=None, retry_after=None):
+        super().__init__(description, response)
+        self.retry_after = retry_after  # Seconds or a datetime.
+
+    def _own_headers(self):
+        to_text = http_date if isinstance(self.retry_after, datetime) else str
+        if self.retry_after:
+            yield "Retry-After", to_text(self.retry_after)
+
+
+class TooManyRequests(_RetryAfter, code=429):
+    """Too many requests came from you in a short time. Try again later."""
+class ServiceUnavailable(_RetryAfter, code=503):
+    """The server is busy or under repair. Try again later."""
+
+
+class InternalServerError(HTTPException, code=500):
+    """Something went wrong on the server. The fault is not yours."""
+
+    def __init__(self, description: Any = None, response: Any = None,
+                 original_exception: BaseException | None = None) -> None:
+        super().__init__(description, response)
+        self.original_exception = original_exception
+
+
+class Aborter:
+    """Raise the error of a status code, from a mapping of codes to classes."""
+
+    def __init__(self, mapping: Any = None, extra: Any = None) -> None:
+        self.mapping = dict(default_exceptions if mapping is None else mapping)
+        self.mapping.update(extra or {})
+
+    def __call__(self, code: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        if callable(code):  # A response is a WSGI app, a status is not.
+            raise HTTPException(response=code)
+        if code not in self.mapping:
+            raise LookupError(
+                f"{code!r} is neither an error status nor a response")
+        raise self.mapping[code](*args, **kwargs)
+
+
+# =============================================================================
+# 5. Dictionaries with repeated keys
+# =============================================================================
+#
+# `?tag=a&tag=b` gives two values to one name, and so can forms and cookies.
+# A MultiDict is a dict of lists that behaves like a dict of first values:
+# `d["tag"]` is "a", `d.getlist("tag")` is ["a", "b"].  What a client sent is
+# immutable, so that nobody downstream sees a request that never was.
+# The methods of dict and list that write are replaced in loops: by one that
+# refuses in the immutable classes, by one that reports in CallbackDict.
+# Left out: OrderedMultiDict, TypeConversionDict, FileMultiDict; use MultiDict.
+
+
+def iter_multi_items(mapping: Any) -> Any:
+    """Iterate over all pairs; a list, tuple or set stands for its items."""
+    if isinstance(mapping, MultiDict):
+        return mapping.items(multi=True)
+    if hasattr(mapping, "items"):
+        return ((key, value) for key, values in mapping.items()
+                for value in _several(values))
+    return iter(mapping)
+
+
+def _converted(values: Any, type: Any) -> Any:
+    for value in values:
+        try:
+            yield value if type is None else type(value)
+        except (ValueError, TypeError):
+            pass
+
+
+class _Repeated:
+    """What MultiDict and Headers share; `_find` gives the first value."""
+
+    def __getitem__(self: Any, key: Any) -> Any:
+        value = self._find(key)
+        if value is _missing:
+            raise BadRequestKeyError(key)
+        return value
+
+    def get(self: Any, key: Any, default: Any = None, type: Any = None) -> Any:
+        """Return `type(first value)`, or the default if that fails."""
+        value = self._find(key)
+        if value is _missing or type is None:
+            return default if value is _missing else value
+        try:
+            return type(value)
+        except (ValueError, TypeError):
+            return default
+
+    def setdefault(self: Any, key: Any, default: Any = None) -> Any:
+        """Return the first value of a key, which is set if it is missing."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __or__(self: Any, other: Any) -> Any:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ior__(self: Any, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def values(self: Any) -> Any:
+        """Yield the values of the items."""
+        return (value for _, value in self.items())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(iter_multi_items(self))!r})"
+
+
+class MultiDict(_Repeated, dict):
+    """A dict that keeps all values of a key and shows the first."""
+
+    deepcopy: Any = copy.deepcopy
+    listvalues: Any = dict.values
+    popitemlist: Any = dict.popitem
+
+    def __init__(self, mapping: Any = None) -> None:
+        super().__init__()
+        MultiDict.update(self, () if mapping is None else mapping)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.to_dict(flat=False),)
+
+    def _find(self, key: Any) -> Any:
+        values = dict.get(self, key)
+        return values[0] if values else _missing
+
+    def __iter__(self) -> Any:
+        # Without an __iter__ of its own, dict(d) and {**d} copy the lists.
+        return iter(self.keys())
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, [value])
+
+    def getlist(self, key: Any, type: Any = None) -> list:
+        """Return all values of a key, without those that `type` refuses."""
+        return list(_converted(dict.get(self, key, ()), type))
+
+    def add(self, key: Any, value: Any) -> None:
+        """Append a value to those of a key."""
+        dict.setdefault(self, key, []).append(value)
+
+    def setlist(self, key: Any, new_list: Any) -> None:
+        """Replace all values of a key."""
+        dict.__setitem__(self, key, list(new_list))
+
+    def setlistdefault(self, key: Any, default_list: Any = None) -> list:
+        """Return the list itself of a key, which is set if it is missing."""
+        return dict.setdefault(self, key, list(default_list or ()))
+
+    def items(self, multi: bool = False) -> Any:
+        """Yield (key, first value) pairs, with `multi` one for each value."""
+        for key, values in super().items():
+            for value in values if multi else values[:1]:
+                yield key, value
+
+    def lists(self) -> Any:
+        """Yield (key, list of values) pairs."""
+        return ((key, list(values)) for key, values in super().items())
+
+    def copy(self) -> Any:
+        """Return a copy with lists of its own."""
+        return type(self)(self)
+
+    def to_dict(self, flat: bool = True) -> dict:
+        """Return a dict of the first values, or of lists if not `flat`."""
+        return dict(self.items() if flat else self.lists())
+
+    def update(self, mapping: Any = (), /, **values: Any) -> None:
+        """Add the values of a mapping or of pairs to those that are there."""
+        for source in (mapping, values) if values else (mapping,):
+            for key, value in iter_multi_items(source):
+                dict.setdefault(self, key, []).append(value)
+
+    def pop(self, key: Any, default: Any = _missing) -> Any:
+        """Remove a key and return its first value."""
+        values = self.poplist(key)
+        if not values and default is _missing:
+            raise BadRequestKeyError(key)
+        return values[0] if values else default
+
+    def poplist(self, key: Any) -> list:
+        """Remove a key, if it is there, and return its values."""
+        return super().pop(key, [])
+
+    def popitem(self) -> Any:
+        """Remove the last key and return it with its first value."""
+        key, values = super().popitem()
+        return key, values[0]
+
+
+def _refuse(self: Any, *args: Any, **options: Any) -> None:
+    raise TypeError(f"{type(self).__name__!r} objects are immutable")
+
+
+class _Immutable:
+    """What a class inherits first, so that its objects cannot be changed."""
+
+    def __init_subclass__(cls) -> None:
+        for name in """__setitem__ __delitem__ __ior__ __iadd__ __imul__ add
+                add_header append clear extend insert pop popitem popitemlist
+                poplist remove reverse set setdefault setlist setlistdefault
+                sort update""".split():
+            if hasattr(cls, name) and name not in vars(cls):
+                setattr(cls, name, _refuse)
+
+    def _hash(self: Any) -> int:
+        is_dict = isinstance(self, dict)
+        return hash(frozenset(self.items()) if is_dict else tuple(self))
+
+    __hash__: Any = _hash
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        return type(self), (self.copy(),)
+
+
+class ImmutableList(_Immutable, list):
+    """A list that cannot be changed and has a hash."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class ImmutableDict(_Immutable, dict):
+    """A dict that cannot be changed and has a hash; `copy()` gives a dict."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({super().__repr__()})"
+
+
+class ImmutableMultiDict(_Immutable, MultiDict):
+    """A MultiDict that cannot be changed and has a hash."""
+
+    def copy(self) -> MultiDict:
+        """Return a MultiDict, which can be changed."""
+        return MultiDict(self)
+
+
+class CombinedMultiDict(ImmutableMultiDict):
+    """All that several MultiDicts hold, with the values of the first first."""
+
+    def __init__(self, dicts: Any = None) -> None:
+        super().__init__()
+        for each in dicts or ():
+            MultiDict.update(self, each)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), ([self.copy()],)
+
+
+class CallbackDict(dict):
+    """A dict that calls `on_update(self)` after each change."""
+
+    on_update: Any = None  # Missing while pickle fills the dict.
+
+    def __init__(self, initial: Any = None, on_update: Any = None) -> None:
+        super().__init__(() if initial is None else initial)
+        self.on_update = on_update
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {super().__repr__()}>"
+
+
+def _reporting(method: Any) -> Any:
+    def report(self: Any, *args: Any, **values: Any) -> Any:
+        size = len(self)
+        result = method(self, *args, **values)
+        looks = method in (dict.pop, dict.setdefault) and len(self) == size
+        if self.on_update is not None and not looks:
+            self.on_update(self)
+        return result
+    return functools.wraps(method)(report)
+
+
+for _method in (dict.__setitem__, dict.__delitem__, dict.__ior__, dict.clear,
+                dict.pop, dict.popitem, dict.setdefault, dict.update):
+    setattr(CallbackDict, _method.__name__, _reporting(_method))
+
+
+def parse_cookie(header: Any, cls: Any = None) -> Any:
+    """Return the cookies of a Cookie header, or of an environ, by name."""
+    if isinstance(header, dict):
+        header = header.get("HTTP_COOKIE")
+    return (cls or MultiDict)(_cookie_pairs(_from_wsgi(header or "")))
+
+
+# =============================================================================
+# 6. Headers
+# =============================================================================
+#
+# The head of a message is a list of (name, value) pairs.  The order counts, a
+# name may come twice (Set-Cookie), and its case means nothing.  A dozen pairs
+# are found faster by walking along the list than by an index.
+# Each pair that enters goes through `_pair`, and so through the one guard of
+# section 3: a line end in a name or value would begin a header of its own.
+# WSGI keeps the headers of a request in the environ, as HTTP_ACCEPT and so on;
+# EnvironHeaders is a view of them.  (RFC 9110 section 5, PEP 3333)
+
+_BODY_KEYS = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+def _pair(name: str, value: Any, options: Any = None) -> Any:
+    if options:
+        value = dump_options_header(value, {
+            key.replace("_", "-"): option for key, option in options.items()})
+    name = _head_text(name, "header name")
+    iri = name.lower() in ("location", "content-location")
+    return name, _head_text(value, "location" if iri else "header value")
+
+
+class Headers(_Repeated):
+    """A list of (name, value) pairs that is also a dict without case."""
+
+    def __init__(self, defaults: Any = None) -> None:
+        self._list: list = []
+        self.extend(defaults)
+
+    @classmethod
+    def _of(cls, pairs: list) -> Any:
+        """Wrap a list of checked pairs, which is not copied."""
+        headers = cls.__new__(cls)
+        headers._list = pairs
+        return headers
+
+    def _find(self, key: str) -> Any:
+        folded = key.lower()
+        for name, value in self._list:
+            if name.lower() == folded:
+                return value
+        return _missing
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return super().__getitem__(key)
+        found = list(self)[key]
+        return Headers._of(found) if isinstance(key, slice) else found
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, str):
+            self.set(key, value)
+        elif isinstance(key, slice):
+            self._list[key] = [_pair(*pair) for pair in value]
+        else:
+            self._list[key] = _pair(*value)
+
+    def __contains__(self, key: Any) -> bool:
+        return self._find(key) is not _missing
+
+    def __iter__(self) -> Any:
+        return iter(self._list)
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __eq__(self, other: Any) -> Any:
+        if type(other) is not type(self):
+            return NotImplemented
+        return set(self.items(lower=True)) == set(other.items(lower=True))
+
+    def getlist(self, key: str, type: Any = None) -> list:
+        """Return all values of a name, without those that `type` refuses."""
+        folded = key.lower()
+        return list(_converted(
+            [value for name, value in self if name.lower() == folded], type))
+
+    def items(self, lower: bool = False) -> Any:
+        """Yield the pairs, with lower-case names if asked."""
+        return ((name.lower() if lower else name, value)
+                for name, value in self)
+
+    def keys(self, lower: bool = False) -> Any:
+        """Yield the names, in lower case if asked."""
+        return (name for name, _ in self.items(lower))
+
+    def add(self, key: str, value: Any, /, **options: Any) -> None:
+        """Append a header; options such as filename="a" become parameters."""
+        self._list.append(_pair(key, value, options))
+
+    def set(self, key: str, value: Any, /, **options: Any) -> None:
+        """Replace all headers of a name by one; options as for `add`."""
+        self._replace(key, [_pair(key, value, options)])
+
+    def setlist(self, key: str, values: Any) -> None:
+        """Replace all headers of a name by one for each value."""
+        self._replace(key, [_pair(key, value) for value in values])
+
+    def _replace(self, key: str, pairs: list) -> None:
+        """Put the first pair in the place of a name, the others at the end."""
+        folded, headers = key.lower(), self._list
+        first = len(headers)
+        for index in range(first - 1, -1, -1):
+            if headers[index][0].lower() == folded:
+                del headers[index]
+                first = index
+        headers[first:first] = pairs[:1]
+        headers += pairs[1:]
+
+    def setlistdefault(self, key: str, default: Any) -> list:
+        """Return the values of a name, which are set if it is missing."""
+        if key not in self:
+            self.setlist(key, default)
+        return self.getlist(key)
+
+    def extend(self, arg: Any = None, /, **values: Any) -> None:
+        """Append headers from a mapping or from pairs."""
+        for source in (arg or (), values):
+            self._list += [_pair(key, value)
+                           for key, value in iter_multi_items(source)]
+
+    def update(self, arg: Any = None, /, **values: Any) -> None:
+        """Replace headers by those of a mapping or of pairs."""
+        if hasattr(arg, "getlist"):
+            arg = {key: arg.getlist(key) for key in arg.keys()}
+        for key, value in (*dict(arg or ()).items(), *values.items()):
+            self.setlist(key, _several(value))
+
+    def remove(self, key: Any) -> None:
+        """Remove all headers of a name, or those at an index or slice."""
+        if isinstance(key, str):
+            self._replace(key, [])
+        else:
+            del self._list[key]
+
+    def pop(self, key: Any = -1, default: Any = _missing) -> Any:
+        """Remove a name and return its first value, or remove by index."""
+        if isinstance(key, int):
+            return self._list.pop(key)
+        value = self[key] if default is _missing else self.get(key, default)
+        self.remove(key)
+        return value
+
+    def clear(self) -> None:
+        """Remove all headers."""
+        self._list.clear()
+
+    def to_wsgi_list(self) -> list:
+        """Return the pairs as a new list."""
+        return list(self)
+
+    def copy(self) -> Any:
+        """Return a copy, which can be changed."""
+        return Headers._of(list(self))
+
+    # Other names for the same, some of them as in wsgiref.headers.
+    __copy__, __delitem__, popitem = copy, remove, pop
+    add_header, get_all = add, getlist
+
+    def __str__(self) -> str:
+        return "".join(f"{name}: {value}\r\n" for name, value in self) + "\r\n"
+
+
+class EnvironHeaders(_Immutable, Headers):
+    """A view of the headers in a WSGI environ; it cannot change them."""
+
+    def __init__(self, environ: dict) -> None:
+        self.environ = environ
+
+    def _find(self, key: Any) -> Any:
+        key = str(key).upper().replace("-", "_")
+        if key in _BODY_KEYS:  # An empty one is as good as none (PEP 3333).
+            return self.environ.get(key, "").strip(" \t") or _missing
+        value = self.environ.get("HTTP_" + key, _missing)
+        return value if value is _missing else value.strip(" \t")
+
+    def __iter__(self) -> Any:
+        for key, value in list(self.environ.items()):
+            line = key.startswith("HTTP_") and key[5:] not in _BODY_KEYS
+            if line or (key in _BODY_KEYS and value):
+                name = key[5:] if line else key
+                yield name.replace("_", "-").title(), value.strip(" \t")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: Any) -> Any:
+        return isinstance(other, EnvironHeaders) and (
+            self.environ is other.environ)
+
+
+class HeaderSet(MutableSet):
+    """The words of a header such as Vary: ordered, without case."""
+
+    def __init__(self, headers: Any = None, on_update: Any = None) -> None:
+        self._words = {word.lower(): word for word in headers or ()}
+        self.on_update = on_update
+
+    def _changed(self) -> None:
+        if self.on_update is not None:
+            self.on_update(self)
+
+    def add(self, header: str) -> None:
+        """Add a word, unless it is there."""
+        self.update((header,))
+
+    def update(self, iterable: Any) -> None:
+        """Add the words that are not there."""
+        size = len(self)
+        for word in iterable:
+            self._words.setdefault(word.lower(), word)
+        if len(self) > size:
+            self._changed()
+
+    def discard(self, header: str) -> None:
+        """Remove a word, if it is there."""
+        if self._words.pop(header.lower(), None) is not None:
+            self._changed()
+
+    def clear(self) -> None:
+        """Remove all words."""
+        self._words.clear()
+        self._changed()
+
+    def find(self, header: str) -> int:
+        """Return the index of a word, or -1."""
+        return self.index(header) if header in self else -1
+
+    def index(self, header: str) -> int:
+        """Return the index of a word, or raise an IndexError."""
+        if header not in self:
+            raise IndexError(header)
+        return list(self._words).index(header.lower())
+
+    def as_set(self, preserve_casing: bool = False) -> set:
+        """Return a set of the words, in lower case unless told otherwise."""
+        return set(self if preserve_casing else self._words)
+
+    def to_header(self) -> str:
+        """Return the words as a header value."""
+        return dump_header(self)
+
+    __str__ = to_header
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __contains__(self, header: Any) -> bool:
+        return header.lower() in self._words
+
+    def __iter__(self) -> Any:
+        return iter(self._words.values())
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"
+
+
+def parse_set_header(value: str | None, on_update: Any = None) -> HeaderSet:
+    """Return the HeaderSet of a header value."""
+    return HeaderSet(parse_list_header(value or ""), on_update)
+
+
+# =============================================================================
+# 7. Negotiation, caching, ranges, credentials
+# =============================================================================
+#
+# Some headers hold a little language.  Each gets a class that answers
+# questions: `parse_..._header` reads the text, `str` or `to_header` writes it.
+#
+#   Accept: text/html, */*;q=0.5     which of our formats does the client like
+#   Cache-Control: max-age=60        who may keep the answer, and how long
+#   If-None-Match: "v1", W/"v2"      send it only if it is not one of these
+#   Range: bytes=0-99                send only this part
+#   Authorization: Basic YTpi        who is asking
+#
+# What can't be read counts as absent, several ranges as none.  RFC 9110, 9111
+
+class _HeaderText:
+    __str__ = dump_header
+
+    def to_header(self) -> str:
+        """Return the text of the header."""
+        return str(self)
+
+
+def _specificity(value):
+    return [part != "*" for part in re.split("[/;]", value)]
+
+
+class Accept(_HeaderText, ImmutableList):
+    """Pairs (value, quality), the most specific first; [value]: a quality."""
+
+    def __init__(self, values: Any = ()) -> None:
+        super().__init__(sorted(values or (), reverse=True, key=lambda pair: (
+            _specificity(pair[0]), pair[1])))
+
+    def _value_matches(self, value, item):
+        # For charsets and languages: UTF8 is utf-8, en_us is en-US.
+        plain, wanted = [re.sub("[-_]", "", text.lower())
+                         for text in (value, item)]
+        return wanted in ("*", plain)
+
+    def find(self, key: str) -> int:
+        """Return the index of what matches a value, or -1."""
+        return next((index for index, item in enumerate(self.values())
+                     if self._value_matches(key, item)), -1)
+
+    def index(self, key: Any, *_: Any) -> int:
+        """Return the index of what matches a value, or raise ValueError."""
+        if key not in self:
+            raise ValueError(f"{key!r} is not in {self!r}")
+        return self.find(key)
+
+    def __contains__(self, value: Any) -> bool:
+        return self.find(value) >= 0
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self._found(key)[1]
+        return super().__getitem__(key)
+
+    quality = __getitem__
+
+    def _found(self, value):
+        return [*self, ("", 0)][self.find(value)]   # If it is -1: the last.
+
+    def values(self) -> Any:
+        """Yield the values, without their qualities."""
+        return (value for value, _ in self)
+
+    def __str__(self) -> str:
+        return ",".join(value if quality == 1 else f"{value};q={quality}"
+                        for value, quality in self)
+
+    best = property(lambda self: next(self.values(), None),
+                    doc="Return the value that stands first, or None.")
+
+    def best_match(self, matches: Any, default: Any = None) -> Any:
+        """Return the one of `matches` that the client likes best."""
+        best: Any = (0, [])
+        for match in matches:
+            item, quality = self._found(match)
+            rank = quality, _specificity(item)
+            if quality > 0 and rank > best:
+                default, best = match, rank
+        return default
+
+
+class MIMEAccept(Accept):
+    """The media types of an `Accept` header."""
+
+    accept_json = property(lambda self: "application/json" in self)
+    accept_xhtml = property(lambda self: "application/xhtml+xml" in self
+                            or "application/xml" in self)
+    accept_html = property(
+        lambda self: "text/html" in self or self.accept_xhtml)
+
+    def _value_matches(self, value, item):
+        (main, sub, given), (asked_main, asked_sub, asked) = map(
+            _media_parts, (value, item))
+        if not asked_sub or asked_main == "*" != asked_sub:
+            return False
+        if not sub or main == "*" != sub:
+            raise ValueError(f"{value!r} is no media type: write type/subtype")
+        return "*" in (main, asked_main) or main == asked_main and (
+            "*" in (sub, asked_sub) or (sub, given) == (asked_sub, asked))
+
+
+def _media_parts(text):
+    kind, *parameters = [part.strip() for part in text.lower().split(";")]
+    main, _, sub = kind.partition("/")
+    return main, sub, sorted(parameters)
+
+
+class LanguageAccept(Accept):
+    """The languages of an `Accept-Language` header; `en_us` is `en-US`."""
+
+    def best_match(self, matches: Any, default: Any = None) -> Any:
+        """Return the best of `matches`; `en` and `en-US` may swap places."""
+        matches = list(matches)
+        short = [re.split("[_-]", match)[0] for match in matches]
+        wide = Accept([(re.split("[_-]", item)[0], q) for item, q in self])
+        found = super().best_match(short)
+        return (super().best_match(matches) or wide.best_match(matches)
+                or (matches[short.index(found)] if found else default))
+
+
+class CharsetAccept(Accept):
+    """The names of an `Accept-Charset` header; `UTF8` is `utf-8`."""
+
+
+def parse_accept_header(value: str | None, cls: Any = None) -> Any:
+    """Read an Accept header; a quality that is not 0 to 1 drops its value."""
+    pairs = []
+    for member in parse_list_header(value or ""):
+        item, options = parse_options_header(member)
+        quality = options.pop("q", None)
+        if re.fullmatch(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", quality or "1"):
+            pairs.append((dump_options_header(item, options),
+                          1 if quality is None else float(quality)))
+    return (cls or Accept)(pairs)
+
+
+def _directive(key, empty, type):
+    """Return a property for a directive; alone, its name means `empty`."""
+    def read(self):
+        if type is bool:
+            return key in self
+        value = self.get(key)
+        if value is None:
+            return empty if key in self else None
+        return _number(value) if type is int else value
+
+    def write(self, value):
+        value = bool(value) if type is bool else value
+        if value is None or value is False:
+            self.pop(key, None)
+        else:
+            self[key] = (None if value is True else
+                         value if type is None else str(type(value)))
+    return property(read, write, lambda self: write(self, None))
+
+
+class RequestCacheControl(_HeaderText, ImmutableDict):
+    """What the client asks of caches: `max_age`, `no_cache`, ..."""
+
+
+class ResponseCacheControl(_HeaderText, CallbackDict):
+    """What we ask of caches: `max_age`, `private`, ...; calls `on_update`."""
+
+
+class ContentSecurityPolicy(_HeaderText, CallbackDict):
+    """What a page may load from where: `csp.script_src = "'self'"`."""
+
+    def __str__(self) -> str:
+        return "; ".join(f"{key} {value or ''}".strip()
+                         for key, value in self.items())
+
+
+class ContentRange(_HeaderText, CallbackDict):
+    """The part that is sent, `stop` excluded; a change calls `on_update`."""
+
+    units, start, stop, length = [_directive(name, None, None) for name in (
+        "units", "start", "stop", "length")]
+    unset = CallbackDict.clear
+
+    def __init__(self, units, start, stop, length=None, on_update=None):
+        self.set(start, stop, length, units)
+        self.on_update = on_update
+
+    def set(self, start: int | None, stop: int | None,
+            length: int | None = None, units: str | None = "bytes") -> None:
+        """Change all at once."""
+        self.update(units=units, start=start, stop=stop, length=length)
+
+    def __bool__(self) -> bool:
+        return self.units is not None
+
+    def __str__(self) -> str:
+        part = "*" if self.stop is None else f"{self.start}-{self.stop - 1}"
+        length = "*" if self.length is None else self.length
+        return f"{self.units} {part}/{length}" if self else ""
+
+
+for _class, _empty, _type, _names in (
+        (RequestCacheControl, None, int, "max-age min-fresh stale-if-error"),
+        (RequestCacheControl, True, int, "max-stale"),
+        (RequestCacheControl, True, bool,
+         "no-cache no-store no-transform only-if-cached"),
+        (ResponseCacheControl, True, str, "no-cache private"),
+        (ResponseCacheControl, None, int,
+         "max-age s-maxage stale-if-error stale-while-revalidate"),
+        (ResponseCacheControl, True, bool,
+         "immutable must-revalidate must-understand no-store no-transform"
+         " proxy-revalidate public"),
+        (ContentSecurityPolicy, True, str,
+         "base-uri child-src connect-src default-src font-src form-action"
+         " frame-ancestors frame-src img-src manifest-src media-src"
+         " navigate-to object-src prefetch-src plugin-types report-to"
+         " report-uri sandbox script-src script-src-attr script-src-elem"
+         " style-src style-src-attr style-src-elem worker-src")):
+    for _name in _names.split():
+        setattr(_class, _name.replace("-", "_"),
+                _directive(_name, _empty, _type))
+
+
+def parse_cache_control_header(value: str | None, on_update: Any = None,
+                               cls: Any = None) -> Any:
+    """Read a Cache-Control header, by default one of a request."""
+    control: Any = (cls or RequestCacheControl)(parse_dict_header(value or ""))
+    control.on_update = on_update
+    return control
+
+
+def parse_csp_header(value: str | None, on_update: Any = None) -> Any:
+    """Read a Content-Security-Policy header."""
+    rules = [rule.strip().partition(" ") for rule in (value or "").split(";")]
+    return ContentSecurityPolicy(
+        {name: text.strip() for name, _, text in rules if name}, on_update)
+
+
+# The values of Cross-Origin-Embedder-Policy and Cross-Origin-Opener-Policy.
+COEP = enum.Enum("COEP", {
+    "UNSAFE_NONE": "unsafe-none", "REQUIRE_CORP": "require-corp"})
+COOP = enum.Enum("COOP", {
+    "UNSAFE_NONE": "unsafe-none", "SAME_ORIGIN": "same-origin",
+    "SAME_ORIGIN_ALLOW_POPUPS": "same-origin-allow-popups"})
+
+
+class ETags(collections.namedtuple(
+        "ETags", "strong weak star_tag", defaults=((), (), False))):
+    """A set of entity tags, without their quotes; `*` contains every tag."""
+
+    def __contains__(self, etag: object) -> bool:
+        return self.star_tag or etag in self.strong
+
+    def contains_weak(self, etag: str | None) -> bool:
+        """Tell whether the tag matches, weak ones included."""
+        return etag in self.weak or etag in self
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+
+# A tag, or what is none, up to the next comma.
+_ETAG_RE = re.compile(
+    r'[ \t]*([Ww]/)?("[^"]*"|[^",\s]+)[ \t]*(?:,|\Z)|[^,]*(?:,|\Z)', re.ASCII)
+
+
+def parse_etags(value: str | None) -> ETags:
+    """Read If-Match or If-None-Match: `*`, or a list of tags."""
+    tags: Any = ([], [])
+    for weak, tag in _ETAG_RE.findall(value or ""):
+        if tag:
+            tags[bool(weak)].append(tag.strip('"'))
+    star_tag = (value or "").strip(" \t") == "*"
+    return ETags(tags[False], tags[True], star_tag)
+
+
+class Range(collections.namedtuple("Range", "units ranges")):
+    """Parts: 0-99 is (0, 100), 5- is (5, None), -9 is (-9, None)."""
+
+    def range_for_length(self, length: int | None) -> tuple[int, int] | None:
+        """Return (start, stop) for a single range of bytes, or None."""
+        if self.units != "bytes" or length is None or len(self.ranges) != 1:
+            return None
+        start, stop, _ = slice(*self.ranges[0]).indices(length)
+        return (start, stop) if start < stop else None
+
+
+def parse_range_header(value: str | None) -> Range | None:
+    """Read a Range header; None if it is missing or malformed."""
+    units, _, text = (value or "").partition("=")
+    ranges: list[Any] = []
+    for member in text.split(","):
+        found = re.fullmatch("([0-9]{0,19})-([0-9]*)", member.strip(" \t"))
+        start, last = map(_number, found.groups()) if found else (None, None)
+        if start is None and last is not None:
+            # (0, 0) is "-0", the last no bytes: good grammar, never there.
+            ranges.append((-last, None) if last else (0, 0))
+        elif start is None or last is not None and last < start:
+            return None
+        else:
+            ranges.append((start, None if last is None else last + 1))
+    return Range(units.strip(" \t").lower(), ranges)
+
+
+def parse_if_range_header(value: str | None) -> Any:
+    """Read an If-Range header: one of `etag` and `date` is set, or none."""
+    date = parse_date(value)
+    etag = None if date is not None else unquote_etag(value)[0]
+    return types.SimpleNamespace(etag=etag, date=date)
+
+
+def parse_content_range_header(value: str | None,
+                               on_update: Any = None) -> ContentRange | None:
+    """Read a Content-Range header; None if it is missing or malformed."""
+    found = re.fullmatch(r"([^ ]+) (?:\*|([0-9]+)-([0-9]+))/(?:\*|([0-9]+))",
+                         (value or "").strip(" \t"))
+    if found is None:
+        return None
+    start, last, length = map(_number, found.groups()[1:])
+    return ContentRange(found[1], start, None if last is None else last + 1,
+                        length, on_update)
+
+
+def _precondition(environ, etag, last_modified):
+    """Return 412, 304 or, if the request may go on, None (RFC 9110 13.2.2)."""
+    tag, weak = unquote_etag(etag)
+
+    def holds(name, contains, date_name):
+        tags = environ.get(name)
+        if tags:
+            return contains(parse_etags(tags))
+        date, then = map(parse_date, (environ.get(date_name), last_modified))
+        return then <= date if then and date else None
+
+    if holds("HTTP_IF_MATCH", lambda tags: (None if weak else tag) in tags,
+             "HTTP_IF_UNMODIFIED_SINCE") is False:
+        return 412
+    return 304 if holds("HTTP_IF_NONE_MATCH", lambda tags: tags.contains_weak(
+        tag), "HTTP_IF_MODIFIED_SINCE") else None
+
+
+def _requested_range(environ, etag, last_modified, length):
+    """Return the (start, stop) to send, None for all, or raise a 416."""
+    wanted = parse_range_header(environ.get("HTTP_RANGE"))
+    condition = environ.get("HTTP_IF_RANGE")
+    if (not length or environ["REQUEST_METHOD"] != "GET" or wanted is None
+            or wanted.units != "bytes" or len(wanted.ranges) != 1
+            # A weak tag never promises the same bytes (RFC 9110 13.1.5).
+            or condition and (condition[:2] == "W/" or condition not in (
+                etag, last_modified))):
+        return None
+    part = wanted.range_for_length(length)
+    if part is None:
+        raise RequestedRangeNotSatisfiable(length)
+    return part
+
+
+class Authorization(_HeaderText):
+    """Who asks: `username` and `password`, `parameters` or a `token`."""
+
+    _encoded_type: str | None = "basic"
+
+    def __init__(self, auth_type, data=None, token=None):
+        self.type, self.token = auth_type, token
+        self.parameters = dict(data or ())
+
+    @classmethod
+    def from_header(cls, value: str | None) -> Any:
+        """Read the header; None if it is missing or its base64 is wrong."""
+        name, _, rest = (value or "").strip(" \t").partition(" ")
+        name, rest = name.lower(), rest.strip(" \t")
+        if name == cls._encoded_type:
+            try:
+                pair = base64.b64decode(rest, validate=True).decode()
+            except ValueError:
+                return None
+            username, _, password = pair.partition(":")
+            return cls(name, {"username": username, "password": password})
+        if "=" in rest.rstrip("="):     # More than the padding of a token.
+            return cls(name, parse_dict_header(rest))
+        # A token may be "", as in `Bearer `: that is nobody.
+        return cls(name, None, rest) if name else None
+
+    def __str__(self) -> str:
+        rest = self.token
+        if self.type == self._encoded_type:
+            pair = f"{self.username}:{self.password}"
+            rest = base64.b64encode(pair.encode()).decode()
+        elif rest is None:
+            rest = dump_header(self.parameters)
+        return f"{self.type.title()} {rest}".rstrip()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a parameter, or the default."""
+        return self.parameters.get(key, default)
+
+    __getitem__ = get
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.parameters
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):   # Asked by copy and pickle, too early.
+            raise AttributeError(name)
+        return self.parameters.get(name)
+
+
+class WWWAuthenticate(Authorization):
+    """How to log in; a response hears of changes by `_on_update`."""
+
+    _encoded_type = None
+    _on_update: Any = None
+
+    def __init__(self, auth_type, values=None, token=None):
+        super().__init__(auth_type.lower(), values, token)
+
+    # A live dict that is kept would hold the challenge that holds it.
+    parameters: Any = property(lambda self: CallbackDict(
+        vars(self)["parameters"],
+        lambda changed: setattr(self, "parameters", dict(changed))))
+
+    def __setattr__(self, name, value):
+        if name not in ("type", "parameters", "token", "_on_update"):
+            changed = {**self.parameters, name: value}
+            if value is None:
+                del changed[name]
+            name, value = "parameters", changed
+        vars(self)[name] = value
+        if self._on_update is not None and name != "_on_update":
+            self._on_update(self)
+
+    __setitem__ = __setattr__
+
+    def __str__(self) -> str:
+        if self.type != "digest" or self.token is not None:
+            return super().__str__()
+        quoted = ("realm", "domain", "nonce", "opaque", "qop")
+        return "Digest " + ", ".join(
+            f"{key}={quote_header_value(value, key not in quoted)}"
+            for key, value in self.parameters.items())
+
+
+class UserAgent(str):
+    """The User-Agent header as a `string`; a subclass may fill the rest."""
+
+    platform = browser = version = language = None
+    string = property(str)
+
+
+# =============================================================================
+# 8. WSGI plumbing
+# =============================================================================
+#
+# A server calls `app(environ, start_response)`: the request is a dict, the
+# head of the answer goes to a function, the body is what is returned (PEP
+# 3333).  At this border a body must not be read past its end, which waits for
+# ever; what an app returns is closed, once; and the host, which the client
+# wrote, is checked.  `run_wsgi_app` is the other side: it plays the server.
+
+class LimitedStream(io.RawIOBase):
+    """A stream of `limit` bytes, or, with `is_max`, of that many at most."""
+
+    def __init__(self, stream: Any, limit: int, is_max: bool = False) -> None:
+        self._stream, self._left, self._is_max = stream, limit, is_max
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; return how many bytes it got, 0 at the end."""
+        wanted = min(len(buffer), self._left)
+        if not wanted and (self._left or not self._is_max):
+            return 0
+        try:
+            # At the most that is allowed, one byte more tells if that is all.
+            data = self._stream.read(wanted or 1)
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected() from error
+        if data and not wanted:
+            raise RequestEntityTooLarge()
+        if not data and not self._is_max:
+            raise ClientDisconnected()
+        self._left -= len(data)
+        buffer[:len(data)] = data
+        return len(data)
+
+
+def get_content_length(environ: Any) -> int | None:
+    """Return the length of the body: None if unknown, 0 if it is junk."""
+    length = environ.get("CONTENT_LENGTH")
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if length is None or coding and "chunked" in parse_set_header(coding):
+        return None
+    return _number(length.strip(" \t")) or 0
+
+
+def get_input_stream(environ: Any, safe_fallback: bool = True,
+                     max_content_length: int | None = None) -> Any:
+    """Return the body as a stream that ends; empty, if nobody knows where."""
+    stream, length = environ["wsgi.input"], get_content_length(environ)
+    limit = max_content_length
+    if limit is not None and (length or 0) > limit:
+        raise RequestEntityTooLarge()
+    if not length and environ.get("wsgi.input_terminated"):
+        return stream if limit is None else LimitedStream(stream, limit, True)
+    if length is not None:
+        return LimitedStream(stream, length)
+    return io.BytesIO() if safe_fallback else stream
+
+
+def get_host(environ: Any, trusted_hosts: Any = None) -> str:
+    """Return the host, and an unusual port; "" if unknown.  Bad ones: 400."""
+    host = environ.get("HTTP_HOST")
+    if host is None:
+        host, port = environ.get("SERVER_NAME", ""), environ.get("SERVER_PORT")
+        host = f"[{host}]" if ":" in host and host[0] != "[" else host
+        host = f"{host}:{port}" if _number(port) else ""    # A Unix socket.
+    secure = environ.get("wsgi.url_scheme") in ("https", "wss")
+    host = re.sub(r":443\Z" if secure else r":80\Z", "", host.strip(" \t"))
+    if host and not _is_valid_host(host):
+        raise BadHost(f"Host {host!r} is no host.")
+    if (trusted_hosts and (host or "HTTP_HOST" in environ)
+            and not host_is_trusted(host, trusted_hosts)):
+        raise SecurityError(f"Host {host!r} is not trusted.")
+    return host
+
+
+def get_current_url(environ: Any, root_only: bool = False,
+                    strip_querystring: bool = False, host_only: bool = False,
+                    trusted_hosts: Any = None) -> str:
+    """Return the URL of the request as an IRI, or only its beginning."""
+    root, path = [_from_wsgi(environ.get(name, ""))
+                  for name in ("SCRIPT_NAME", "PATH_INFO")]
+    root = "/" if host_only else root.rstrip("/") + "/"
+    path = "" if host_only or root_only else path.lstrip("/")
+    url = quote(root + path, "!$&'()*+,/:;=@%")
+    query = environ.get("QUERY_STRING")
+    if query and not (host_only or root_only or strip_querystring):
+        url += "?" + quote(query.encode("latin-1", "replace"),
+                           "!$&'()*+,/:;=?@%")
+    scheme = environ.get("wsgi.url_scheme", "http")
+    return uri_to_iri(f"{scheme}://{get_host(environ, trusted_hosts)}{url}")
+
+
+class ClosingIterator(Iterator):
+    """The chunks of an iterable, and what to call when it is closed."""
+
+    def __init__(self, iterable: Any, callbacks: Any = None) -> None:
+        self._iterator = iter(iterable)
+        close = [iterable.close] if hasattr(iterable, "close") else []
+        more = [callbacks] if callable(callbacks) else callbacks or ()
+        self._callbacks = [*close, *more]
+
+    def __next__(self) -> bytes:
+        return next(self._iterator)
+
+    def close(self) -> None:
+        """Call every callback, once, even if one of them fails."""
+        with contextlib.ExitStack() as stack:
+            while self._callbacks:
+                stack.callback(self._callbacks.pop())
+
+
+class FileWrapper:
+    """The blocks of a file; `close`, `seek`, ... are the file's."""
+
+    def __init__(self, file: Any, buffer_size: int = 8192) -> None:
+        self.file, self.buffer_size = file, buffer_size
+        for name in ("close", "seek", "seekable", "tell"):
+            if hasattr(file, name):
+                setattr(self, name, getattr(file, name))
+
+    def __iter__(self) -> Any:
+        while block := self.file.read(self.buffer_size):
+            yield block
+
+
+def wrap_file(environ: Any, file: Any, buffer_size: int = 8192) -> Any:
+    """Return the blocks of a file, by the server's own wrapper if any."""
+    return environ.get("wsgi.file_wrapper", FileWrapper)(file, buffer_size)
+
+
+def run_wsgi_app(app: Any, environ: Any, buffered: bool = False) -> Any:
+    """Call an app as a server does; return (body, status, Headers)."""
+    head: list[Any] = []
+    chunks: list[bytes] = []
+
+    def start_response(status, headers, exc_info=None):
+        if exc_info and any(chunks):
+            raise exc_info[1]
+        if head and not exc_info:
+            raise AssertionError("start_response came twice without an error")
+        head[:] = status, headers
+        return chunks.append
+
+    body = ClosingIterator(app(dict(environ), start_response))
+    with contextlib.ExitStack() as stack:
+        stack.callback(body.close)
+        for chunk in body:
+            chunks.append(chunk)
+            if chunk and not buffered:
+                break
+        if not head:
+            raise AssertionError(f"{app!r} did not call start_response")
+        status, headers = head[0], Headers(head[1])
+        if not buffered:
+            stack.pop_all()
+            rest = itertools.chain(chunks, body)
+            return ClosingIterator(rest, body.close), status, headers
+    return chunks, status, headers
+
+
+# =============================================================================
+# 9. Forms and uploads
+# =============================================================================
+#
+# A form is one line, "a=1&b=2", or, as soon as it holds files, a multipart
+# body (RFC 7578): parts between delimiters, each with a small head.  It is
+# read in blocks; in each we search for the whole delimiter, and keep the last
+# bytes, where one may have begun.  So each byte is seen about once, whatever
+# a hostile client sends, and limits count what came, not what was announced.
+# A form that breaks off is empty, one that is too big is a 413.  Left out, as
+# RFC 7578 says: Content-Transfer-Encoding, filename*, multipart in multipart.
+
+_MAX_PART_HEAD = 8 * 1024
+# What follows on "--boundary".  A CR where the buffer ends may be half a CRLF.
+_MARK_END_RE = re.compile(rb"(--)|[ \t]{0,64}(?:\r\n|\n|\r(?!\Z))")
+_BLANK_LINE_RE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+# boundary ::= 1 to 70 of these characters, the last one no blank (RFC 2046)
+_BOUNDARY_RE = re.compile(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)
+# option ::= ";" name "=" ( quoted string | token )
+_PART_OPTION_RE = re.compile(
+    r';[ \t]*([^\s;="]+)=("(?:[^"\\]|\\.)*"|[^\s;"]+)', re.DOTALL | re.ASCII)
+# Old Internet Explorer sends the whole path, and its backslashes unescaped.
+_WINDOWS_FOLDER_RE = re.compile(
+    r'(?ai)(filename=")(?:[a-z]:|\\)\\(?:[^"]*\\)?')
+
+
+class FileStorage:
+    """An uploaded file: its stream, and the name that the client gave it."""
+
+    def __init__(self, stream: Any = None, filename: Any = None,
+                 name: str | None = None, content_type: str | None = None,
+                 content_length: int | None = None,
+                 headers: Headers | None = None) -> None:
+        self.name = name
+        self.stream = io.BytesIO() if stream is None else stream
+        if filename is None:
+            filename = getattr(stream, "name", None)
+            if isinstance(filename, int) or str(filename)[:1] == "<":  # stdin
+                filename = None
+        self.filename = None if filename is None else os.fsdecode(filename)
+        self.headers = Headers() if headers is None else headers
+        if content_type is not None:
+            self.headers["Content-Type"] = content_type
+        if content_length is not None:
+            self.headers["Content-Length"] = str(content_length)
+
+    @property
+    def content_type(self) -> str | None:
+        """Return the Content-Type of the part."""
+        return self.headers.get("Content-Type")
+
+    @property
+    def content_length(self) -> int:
+        """Return the Content-Length of the part, mostly 0: nobody sends it."""
+        return _number(self.headers.get("Content-Length")) or 0
+
+    @property
+    def mimetype(self) -> str:
+        """Return the Content-Type in lower case without its parameters."""
+        return parse_options_header(self.content_type)[0].lower()
+
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """Return the parameters of the Content-Type."""
+        return parse_options_header(self.content_type)[1]
+
+    def save(self, dst: Any, buffer_size: int = 16384) -> None:
+        """Write what is left of the stream to a path or an open file."""
+        given = hasattr(dst, "write")
+        with contextlib.nullcontext(dst) if given else open(dst, "wb") as file:
+            for block in iter(lambda: self.stream.read(buffer_size), b""):
+                file.write(block)
+
+    def close(self) -> None:
+        """Close the stream; this removes a temporary file."""
+        with contextlib.suppress(Exception):
+            self.stream.close()
+
+    def __bool__(self) -> bool:
+        return bool(self.filename)      # empty: no file was chosen
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):       # copy and pickle ask before __init__
+            raise AttributeError(name)
+        stream = self.stream
+        if not hasattr(stream, name):
+            # A spooled file has no readable(), seekable(), ... before 3.11.
+            stream = getattr(stream, "_file", stream)
+        return getattr(stream, name)
+
+    def __iter__(self) -> Any:
+        return iter(self.stream)
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind}: {self.filename!r} ({self.content_type!r})>"
+
+
+def default_stream_factory(*args: Any, **told: Any) -> Any:
+    """Return a file for an upload, in memory up to 500 kB, then on disk."""
+    from tempfile import SpooledTemporaryFile   # 7 ms, and only for uploads
+    return SpooledTemporaryFile(max_size=500 * 1024, mode="rb+")
+
+
+def parse_form_data(environ: dict, *args: Any, **options: Any) -> tuple:
+    """Return (stream, form, files), read with a `FormDataParser(...)`."""
+    parser = FormDataParser(*args, **options)
+    stream = get_input_stream(
+        environ, max_content_length=parser.max_content_length)
+    mimetype, options = parse_options_header(environ.get("CONTENT_TYPE"))
+    return parser.parse(stream, mimetype, get_content_length(environ), options)
+
+
+class FormDataParser:
+    """Read a form; over a limit is a 413, malformed is empty if `silent`."""
+
+    def __init__(self, stream_factory: Any = None,
+                 max_form_memory_size: int | None = None,
+                 max_content_length: int | None = None, cls: Any = None,
+                 silent: bool = True, *, max_form_parts: Any = None) -> None:
+        self.stream_factory = stream_factory or default_stream_factory
+        self.max_form_memory_size = max_form_memory_size
+        self.max_content_length = max_content_length
+        self.cls = MultiDict if cls is None else cls
+        self.silent = silent
+        self.max_form_parts = max_form_parts
+
+    def parse(self, stream: Any, mimetype: str, content_length: int | None,
+              options: dict[str, str] | None = None) -> tuple:
+        """Return (stream, form, files) of a body that is limited already."""
+        found: Any = [], []
+        try:
+            if mimetype == "multipart/form-data":
+                body = _MultipartBody(stream, (options or {}).get("boundary"))
+                found = self._parse_multipart(body, content_length)
+            elif mimetype == "application/x-www-form-urlencoded":
+                found = _query_pairs(stream.read().decode()), []
+        except ValueError:
+            if not self.silent:
+                raise
+        return (stream, *map(self.cls, found))
+
+    def _parse_multipart(self, body: _MultipartBody,
+                         content_length: int | None) -> tuple[list, list]:
+        form: list = []
+        files: list = []
+        with contextlib.ExitStack() as to_close_on_errors:
+            for headers in body.heads():
+                if len(form) + len(files) == self.max_form_parts:
+                    raise RequestEntityTooLarge()
+                name, filename = _part_names(headers)
+                if filename is None:
+                    form.append((name, self._read_field(body, headers)))
+                    continue
+                file = self.stream_factory(
+                    total_content_length=content_length, filename=filename,
+                    content_type=headers.get("Content-Type"),
+                    content_length=_number(headers.get("Content-Length")) or 0)
+                to_close_on_errors.callback(file.close)
+                for block in body.data():
+                    file.write(block)
+                file.seek(0)
+                files.append((name, FileStorage(
+                    file, filename, name, headers=headers)))
+            to_close_on_errors.pop_all()
+        return form, files
+
+    def _read_field(self, body: _MultipartBody, headers: Headers) -> str:
+        value, limit = bytearray(), self.max_form_memory_size
+        for block in body.data():
+            value += block
+            if limit is not None and len(value) > limit:
+                raise RequestEntityTooLarge()
+        options = parse_options_header(headers.get("Content-Type"))[1]
+        is_latin = options.get("charset", "").lower() == "iso-8859-1"
+        return value.decode("latin-1" if is_latin else "utf-8", "replace")
+
+
+def _part_names(headers: Headers) -> tuple[str, str | None]:
+    disposition = _WINDOWS_FOLDER_RE.sub(
+        r"\1", headers.get("Content-Disposition", ""))
+    options = {name.lower(): unquote_header_value(value).replace("%22", '"')
+               for name, value in _PART_OPTION_RE.findall(disposition)}
+    if "name" not in options:
+        raise ValueError("A part of the form has no name.")
+    # Browsers send the line ends of a name so; in a filename they do harm.
+    name = options["name"].replace("%0D", "\r").replace("%0A", "\n")
+    return name, options.get("filename")
+
+
+class _MultipartBody:
+    """A stream cut at its delimiters: preamble, head, data, head, data ..."""
+
+    def __init__(self, stream: Any, boundary: str | None) -> None:
+        if not boundary:
+            raise ValueError("A multipart body without a boundary.")
+        if not _BOUNDARY_RE.fullmatch(boundary):
+            raise BadRequest("The boundary of the multipart body is illegal.")
+        self._read = functools.partial(stream.read, 64 * 1024)
+        self._mark = f"--{boundary}".encode()
+        # Data begins at `_start`.  A line end before a delimiter belongs to
+        # that; the first delimiter needs none, so we put one there.
+        self._buffer = bytearray(b"\n")
+        self._start = 1
+        self._is_last = False
+
+    def heads(self) -> Any:
+        """Yield the headers of each part; its data is to be read then."""
+        collections.deque(self.data(), maxlen=0)            # the preamble
+        while not self._is_last:
+            yield self._head()
+        collections.deque(iter(self._read, b""), maxlen=0)  # the epilogue
+
+    def data(self) -> Any:
+        """Yield what stands before the next delimiter, and skip that."""
+        buffer, at = self._buffer, self._start
+        while True:
+            at = buffer.find(self._mark, at)
+            rest = _MARK_END_RE.match(buffer, at + len(self._mark))
+            if at >= 0 and rest and buffer[at - 1:at] in (b"\r", b"\n"):
+                break
+            at += 1
+            if at == 0:                 # no mark was found
+                end = len(buffer) - 150     # longer than any delimiter
+                if end > self._start:
+                    yield bytes(buffer[self._start:end])
+                    del buffer[:end]
+                    self._start = 0
+                self._read_on()
+        has_crlf = buffer.endswith(b"\r\n", 0, at)
+        data = bytes(buffer[self._start:at - 1 - has_crlf])
+        self._is_last = rest[1] is not None
+        del buffer[:rest.end()]
+        yield data
+
+    def _head(self) -> Headers:
+        buffer, seen = self._buffer, 3
+        while (match := _BLANK_LINE_RE.search(
+                buffer, seen - 3, _MAX_PART_HEAD)) is None:
+            seen = max(3, len(buffer))
+            if seen >= _MAX_PART_HEAD:
+                raise RequestEntityTooLarge()
+            self._read_on()
+        # The second line end stays: the next delimiter may need it.
+        self._start = len(match[0]) // 2
+        line_end = match[0][:self._start].decode()
+        head = buffer[:match.start()].decode("utf-8", "replace")
+        del buffer[:match.end() - self._start]
+        head = head.replace(line_end + " ", " ").replace(line_end + "\t", " ")
+        if re.search("[\r\n]", head.replace(line_end, "")):
+            raise BadRequest("The head of a part has two kinds of line ends.")
+        pairs = [line.partition(":") for line in head.split(line_end)]
+        return Headers._of([(name.strip(" \t"), value.strip(" \t"))
+                            for name, _, value in pairs])
+
+    def _read_on(self) -> None:
+        block = self._read()
+        if not block:
+            raise ValueError("The multipart body has no closing delimiter.")
+        self._buffer += block
+
+
+# =============================================================================
+# 10. The current context: a box, filled later
+# =============================================================================
+#
+# A view says `request.args`, and nobody has handed it a request.  So there
+# must be a global, and one that answers differently in every thread and task.
+#
+#   _cv_app    a ContextVar, one slot for each thread or task: the box
+#   request    a LocalProxy: at every use it looks into the box and forwards
+#
+# This section only looks.  Section 22 puts something in and takes it out
+# again.  Left out: Local, LocalStack, LocalManager; a ContextVar does it all.
+
+_cv_app: contextvars.ContextVar[Any] = contextvars.ContextVar("app context")
+
+_NO_APP = ("Working outside of application context. Nothing tells which app is"
+           " meant: use it in a view or inside `with app.app_context():`.")
+_NO_REQUEST = ("Working outside of request context. Nobody has asked anything:"
+               " use it in a view or `with app.test_request_context():`.")
+
+
+def _forward(operation, unbound=None):
+    """Return a method that does an operation with the target of a proxy."""
+    def method(self, *args, **options):
+        try:
+            target = self._get_current_object()
+        except RuntimeError:
+            if unbound is None:
+                raise
+            return unbound(self)
+        return operation(target, *args, **options)
+    return method
+
+
+def _reflected(operation):
+    return _forward(lambda target, other: operation(other, target))
+
+
+def _by_name(name):
+    return _forward(lambda target, *args: getattr(target, name)(*args))
+
+
+def _in_place(operation):
+    def method(self, other):
+        operation(self._get_current_object(), other)
+        return self
+    return method
+
+
+class LocalProxy:
+    """A stand-in for an object that is looked up anew at every use.
+
+    LocalProxy(load_user)           -> what the function returns
+    LocalProxy(variable)            -> what the ContextVar holds here
+    LocalProxy(variable, "user")    -> an attribute of that
+    """
+
+    __slots__ = ("_get_current_object",)
+    _get_current_object: Any
+
+    def __init__(self, local: Any, name: str | None = None, *,
+                 unbound_message: str = "object is not bound") -> None:
+        is_variable = isinstance(local, contextvars.ContextVar)
+        if not is_variable and not callable(local):
+            raise TypeError(f"Don't know how to proxy {local!r}: give a"
+                            " ContextVar or a function.")
+        get = local.get if is_variable else local
+        read: Any = operator.attrgetter(name) if name else None
+
+        def find() -> Any:
+            try:
+                target = get()
+            except LookupError:
+                if is_variable:
+                    raise RuntimeError(unbound_message) from None
+                raise
+            return target if read is None else read(target)
+        object.__setattr__(self, "_get_current_object", find)
+
+    __repr__ = _forward(repr, unbound=lambda self: "<LocalProxy unbound>")
+    __bool__ = _forward(bool, unbound=lambda self: False)
+    __dir__ = _forward(dir, unbound=lambda self: [])
+    __class__: Any = property(_forward(
+        operator.attrgetter("__class__"), unbound=type))
+    # Tools that inspect a module ask every object for its __wrapped__.
+    __wrapped__: Any = property(_forward(
+        operator.attrgetter("__wrapped__"), unbound=lambda self: None))
+    __call__ = _forward(lambda target, *args, **named: target(*args, **named))
+    __instancecheck__ = _forward(lambda target, obj: isinstance(obj, target))
+    __subclasscheck__ = _forward(lambda target, cls: issubclass(cls, target))
+    __eq__ = _forward(operator.eq, unbound=lambda self: NotImplemented)
+    __rdivmod__ = _reflected(divmod)
+
+
+# Python looks for these on the class, so the class must have every one.
+for _name in ("add sub mul matmul truediv floordiv mod pow lshift rshift and"
+              " xor or").split():
+    _do: Any = getattr(operator, f"__{_name}__")
+    setattr(LocalProxy, f"__{_name}__", _forward(_do))
+    setattr(LocalProxy, f"__r{_name}__", _reflected(_do))
+    _do = getattr(operator, f"__i{_name}__")
+    setattr(LocalProxy, f"__i{_name}__", _in_place(_do))
+for _do in (abs, bytes, complex, copy.copy, copy.deepcopy, delattr, divmod,
+            float, format, getattr, hash, int, iter, len, next, pow, reversed,
+            round, setattr, str, operator.contains, operator.delitem,
+            operator.ge, operator.getitem, operator.gt, operator.index,
+            operator.invert, operator.le, operator.length_hint, operator.lt,
+            operator.neg, operator.pos, operator.setitem):
+    setattr(LocalProxy, f"__{_do.__name__}__", _forward(_do))
+for _name in ("enter", "exit", "await", "aiter", "anext", "aenter", "aexit",
+              "trunc", "floor", "ceil"):
+    setattr(LocalProxy, f"__{_name}__", _by_name(f"__{_name}__"))
+
+
+def _proxy(name, message) -> Any:
+    # The class is the proxy's own, so that it can be given shortcuts.
+    kind = type("LocalProxy", (LocalProxy,), {"__slots__": ()})
+    return kind(_cv_app, name, unbound_message=message)
+
+
+def _shortcuts(proxy, path, cls):
+    """Give a proxy fast properties; where one fails, __getattr__ is asked."""
+    for name in dir(cls):
+        if not name.startswith("_"):
+            def get(self, read=operator.attrgetter(f"{path}.{name}")):
+                return read(_cv_app.get(None))
+            setattr(type(proxy), name, property(get))
+
+
+current_app: Flask = _proxy("app", _NO_APP)
+g: Any = _proxy("g", _NO_APP)
+_request: Any = _proxy("request", _NO_REQUEST)
+request: Request = _request
+session: Any = _proxy("session", _NO_REQUEST)
+app_ctx: Any = LocalProxy(_cv_app, unbound_message=_NO_APP)
+request_ctx: Any = LocalProxy(
+    lambda: _request._get_current_object() and app_ctx._get_current_object())
+
+
+# =============================================================================
+# 11. JSON
+# =============================================================================
+#
+# JSON knows no dates, decimals or objects of our own.  A provider decides how
+# they are written, how keys are ordered and how far the text is spread out.
+# `json.dumps` and its sisters ask that of the current app; without an app they
+# do what the standard library does.  UTF-16 and NaN are read, as in Flask,
+# though RFC 8259 knows neither.
+
+
+def _json_default(value):
+    if isinstance(value, date):
+        return http_date(value)
+    import decimal      # Costly modules, and few values come here.
+    import uuid
+    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+        return str(value)
+    if hasattr(type(value), "__dataclass_fields__"):
+        import dataclasses
+        return dataclasses.asdict(value)
+    if hasattr(value, "__html__"):
+        return str(value.__html__())
+    raise TypeError(f"{value!r} is not JSON serializable; app.json.default can"
+                    " be set to a function that returns what stands for it.")
+
+
+class JSONProvider:
+    """What an app needs of JSON; a subclass defines `dumps` and `loads`."""
+
+    def __init__(self, app: Any) -> None:
+        # The app holds its provider, so this must not hold the app.
+        self._app: Any = app and weakref.proxy(app)
+
+    def dumps(self, obj: Any, **options: Any) -> str:
+        """Return a value as JSON."""
+        raise NotImplementedError
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        """Return the value of JSON."""
+        raise NotImplementedError
+
+    def dump(self, obj: Any, fp: Any, **options: Any) -> None:
+        """Write a value as JSON to a text file."""
+        fp.write(self.dumps(obj, **options))
+
+    def load(self, fp: Any, **options: Any) -> Any:
+        """Return the value of a JSON file."""
+        return self.loads(fp.read(), **options)
+
+    def response(self, *args: Any, **options: Any) -> Any:
+        """Return a response with the JSON of one value, a list or a dict."""
+        return self._respond(args, options)
+
+    def _respond(self, args, options, end="", mimetype="application/json",
+                 **layout):
+        if args and options:
+            raise TypeError("give positional or named arguments, not both")
+        value = args[0] if len(args) == 1 else args or options or None
+        return self._app.response_class(
+            self.dumps(value, **layout) + end, mimetype=mimetype)
+
+
+class DefaultJSONProvider(JSONProvider):
+    """JSON by the standard library; the attributes are settings."""
+
+    default: Any = staticmethod(_json_default)
+    ensure_ascii = True
+    sort_keys = True
+    compact: bool | None = None
+    mimetype = "application/json"
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        # To make an encoder costs half as much as to encode a small object.
+        self._encoder = functools.lru_cache(maxsize=8)(_json.JSONEncoder)
+
+    def dumps(self, obj: Any, **options: Any) -> str:
+        """Return a value as JSON; options are those of json.dumps."""
+        options = {"default": self.default, "ensure_ascii": self.ensure_ascii,
+                   "sort_keys": self.sort_keys, **options}
+        make = options.pop("cls", self._encoder)
+        return make(**options).encode(obj)
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        """Return the value of JSON; options are those of json.loads."""
+        return _json.loads(s, **options)
+
+    def response(self, *args: Any, **options: Any) -> Any:
+        """Return a response: compact, or spread out in debug mode."""
+        compact = self.compact
+        if compact is None:
+            compact = not self._app.debug
+        layout = {"separators": (",", ":")} if compact else {"indent": 2}
+        return self._respond(args, options, "\n", self.mimetype, **layout)
+
+
+_plain_json = DefaultJSONProvider(None)
+_plain_json.sort_keys = False
+
+
+def _by_provider(name):
+    def function(*args, **options):
+        ctx = _cv_app.get(None)
+        provider = _plain_json if ctx is None else ctx.app.json
+        return getattr(provider, name)(*args, **options)
+    return function
+
+
+def jsonify(*args: Any, **options: Any) -> Response:
+    """Return a response with the JSON of one value, a list or a dict."""
+    return current_app.json.response(*args, **options)
+
+
+json: Any = types.SimpleNamespace(jsonify=jsonify, **{
+    name: _by_provider(name) for name in ("dumps", "loads", "dump", "load")})
+
+
+# =============================================================================
+# 12. The request
+# =============================================================================
+#
+# A Request is a lazy view of the environ.  Making one stores that dict and
+# nothing else.  An attribute is computed at its first use and kept in the
+# instance's `__dict__`, where Python looks before it asks the class again.
+#
+# The body can be read once.  `form`, `files` and `data` share it: who comes
+# first reads it, within limits, and keeps the result for the others.
+#
+# Left out: from_values, application, populate_request (it makes a cycle).
+
+
+class cached_property:
+    """A method that is called once; its result becomes the attribute."""
+
+    def __init__(self, fget: Any) -> None:
+        self.fget = fget
+        self.__doc__ = fget.__doc__
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.fget(instance)
+        return value
+
+
+def _variable(name, default=None) -> Any:
+    return cached_property(lambda self: self.environ.get(name, default))
+
+
+def _header(name, parse=None, *args) -> Any:
+    def read(self):
+        text = self.headers.get(name)
+        return parse(text, *args) if parse else text
+    return cached_property(read)
+
+
+def _url(**parts) -> Any:
+    return cached_property(lambda self: get_current_url(
+        self.environ, trusted_hosts=self.trusted_hosts, **parts))
+
+
+def _setting(name, default) -> Any:
+    """Return a property: its own value, or else the app's setting."""
+    def read(self):
+        value = self.__dict__.get(name)
+        ctx = _cv_app.get(None)
+        if value is not None or ctx is None:
+            return default if value is None else value
+        return ctx.app.config[name]
+
+    return property(
+        read, lambda self, value: self.__dict__.update({name: value}))
+
+
+class _JSONBody:
+    json_module: Any = json
+    mimetype: Any
+    get_json: Any
+    json = property(lambda self: self.get_json())
+
+    @property
+    def is_json(self) -> bool:
+        """Return whether the media type is JSON or ends with +json."""
+        kind, _, subtype = (self.mimetype or "").partition("/")
+        return kind == "application" and (
+            subtype == "json" or subtype.endswith("+json"))
+
+
+class Request(_JSONBody):
+    """What a client asks: a read-only view of a WSGI environ.
+
+    `path` is what follows `root_path`, with one slash in front; `host` is
+    checked and has no usual port; `args` are the fields of the query, `form`
+    and `files` those of the body, `values` both; `data` is the body unless it
+    was read as a form.  With `shallow` the body can't be read.
+    """
+
+    # May be set by subclasses.
+    parameter_storage_class: Any = ImmutableMultiDict
+    dict_storage_class: Any = ImmutableMultiDict
+    list_storage_class: Any = ImmutableList
+    form_data_parser_class: Any = FormDataParser
+    user_agent_class: Any = UserAgent
+    trusted_hosts: Any = None
+    max_content_length = _setting("MAX_CONTENT_LENGTH", None)
+    max_form_memory_size = _setting("MAX_FORM_MEMORY_SIZE", 500_000)
+    max_form_parts = _setting("MAX_FORM_PARTS", 1000)
+
+    # Set by the app.
+    url_rule: Any = None
+    view_args: dict[str, Any] | None = None
+    routing_exception: Any = None
+
+    endpoint = property(lambda self: self.url_rule and self.url_rule.endpoint)
+    blueprint = property(
+        lambda self: (self.endpoint or "").rpartition(".")[0] or None)
+
+    # State.
+    shallow = False
+    _data: bytes | None = None
+    _json_value: Any
+
+    def __init__(self, environ: dict, populate_request: bool = True,
+                 shallow: bool = False) -> None:
+        self.environ = environ
+        if shallow:
+            self.shallow = True
+
+    def __repr__(self) -> str:
+        try:
+            url = self.url
+        except HTTPException as error:
+            url = f"({error.description})"
+        return f"<{type(self).__name__} {url!r} [{self.method}]>"
+
+    method = _variable("REQUEST_METHOD", "GET")
+    scheme = _variable("wsgi.url_scheme", "http")
+    remote_addr = _variable("REMOTE_ADDR")
+    remote_user = _variable("REMOTE_USER")
+    is_multithread = _variable("wsgi.multithread")
+    is_multiprocess = _variable("wsgi.multiprocess")
+    is_run_once = _variable("wsgi.run_once")
+    input_stream = _variable("wsgi.input")
+    is_secure = property(lambda self: self.scheme in ("https", "wss"))
+    root_path = script_root = cached_property(lambda self: _from_wsgi(
+        self.environ.get("SCRIPT_NAME", "")).rstrip("/"))
+    path = cached_property(lambda self: "/" + _from_wsgi(
+        self.environ.get("PATH_INFO", "")).lstrip("/"))
+    query_string = cached_property(lambda self: self.environ.get(
+        "QUERY_STRING", "").encode("latin-1", "replace"))
+    _query = cached_property(
+        lambda self: self.query_string.decode("utf-8", "replace"))
+    full_path = cached_property(lambda self: f"{self.path}?{self._query}")
+    host = cached_property(
+        lambda self: get_host(self.environ, self.trusted_hosts))
+    url = _url()
+    base_url = _url(strip_querystring=True)
+    root_url = url_root = _url(root_only=True)
+    host_url = _url(host_only=True)
+
+    # A table below the class adds more of these.
+    headers = cached_property(lambda self: EnvironHeaders(self.environ))
+    cookies = cached_property(
+        lambda self: parse_cookie(self.environ, self.dict_storage_class))
+    content_length = cached_property(
+        lambda self: get_content_length(self.environ))
+    content_type = _header("Content-Type")
+    _media_type = _header("Content-Type", parse_options_header)
+    mimetype = property(lambda self: self._media_type[0].lower())
+    mimetype_params = property(lambda self: self._media_type[1])
+    user_agent = cached_property(
+        lambda self: self.user_agent_class(self.headers.get("User-Agent", "")))
+    referrer = _header("Referer")
+    accept_mimetypes = _header("Accept", parse_accept_header, MIMEAccept)
+    accept_charsets = _header(
+        "Accept-Charset", parse_accept_header, CharsetAccept)
+    accept_encodings = _header("Accept-Encoding", parse_accept_header)
+    accept_languages = _header(
+        "Accept-Language", parse_accept_header, LanguageAccept)
+
+    args = cached_property(
+        lambda self: self.parameter_storage_class(_query_pairs(self._query)))
+    form = cached_property(lambda self: self._load_form_data() or self.form)
+    files = cached_property(lambda self: self._load_form_data() or self.files)
+    values = cached_property(lambda self: CombinedMultiDict(
+        [self.args] if self.method == "GET" else [self.args, self.form]))
+    data = cached_property(lambda self: self.get_data(parse_form_data=True))
+    want_form_data_parsed = property(
+        lambda self: bool(self.environ.get("CONTENT_TYPE")))
+    _get_file_stream = staticmethod(default_stream_factory)
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Return (name, port) of the server; a socket file has no port."""
+        name = self.environ.get("SERVER_NAME")
+        return name and (name, _number(self.environ.get("SERVER_PORT")))
+
+    @property
+    def access_route(self) -> list:
+        """Return X-Forwarded-For, which may be forged, or remote_addr."""
+        route = parse_list_header(self.headers.get("X-Forwarded-For", ""))
+        return self.list_storage_class(
+            route or filter(None, [self.remote_addr]))
+
+    @property
+    def blueprints(self) -> list[str]:
+        """Return the names of the blueprint and of those it is nested in."""
+        parts = self.blueprint.split(".") if self.blueprint else []
+        return [".".join(parts[:stop]) for stop in range(len(parts), 0, -1)]
+
+    @cached_property
+    def stream(self) -> Any:
+        """Return the body as a stream that ends and keeps the limit."""
+        if self.shallow:
+            raise RuntimeError("A shallow request does not read its body.")
+        return get_input_stream(self.environ, True, self.max_content_length)
+
+    def get_data(self, cache: bool = True, as_text: bool = False,
+                 parse_form_data: bool = False) -> Any:
+        """Return the whole body; with `cache` it can be asked for again."""
+        data = self._data
+        if data is None:
+            if parse_form_data:
+                self._load_form_data()
+            data = self.stream.read()
+            if cache:
+                self._data = data
+        return data.decode("utf-8", "replace") if as_text else data
+
+    def make_form_data_parser(self) -> Any:
+        """Return a parser with the limits of this request."""
+        return self.form_data_parser_class(
+            self._get_file_stream, self.max_form_memory_size,
+            self.max_content_length, self.parameter_storage_class,
+            max_form_parts=self.max_form_parts)
+
+    def _load_form_data(self) -> None:
+        if "form" in self.__dict__:
+            return
+        stream = self.stream if self._data is None else io.BytesIO(self._data)
+        form = files = self.parameter_storage_class()
+        if self.want_form_data_parsed:
+            stream, form, files = self.make_form_data_parser().parse(
+                stream, self.mimetype, self.content_length,
+                self.mimetype_params)
+        self.__dict__.update(stream=stream, form=form, files=files)
+
+    def get_json(self, force: bool = False, silent: bool = False,
+                 cache: bool = True) -> Any:
+        """Return the value of the JSON body; raise a 400, or 415 for its type.
+
+        `force` reads it whatever its type, `silent` returns None instead.
+        """
+        if cache and "_json_value" in self.__dict__:
+            return self._json_value
+        if not (force or self.is_json):
+            return None if silent else self.on_json_loading_failed(None)
+        try:
+            value = self.json_module.loads(self.get_data(cache=cache))
+        except (ValueError, RecursionError) as error:
+            return None if silent else self.on_json_loading_failed(error)
+        if cache:
+            self._json_value = value
+        return value
+
+    def on_json_loading_failed(self, e: Exception | None) -> Any:
+        """Raise the error of get_json(), or return a value instead."""
+        if e is None:
+            raise UnsupportedMediaType(
+                "The Content-Type of the request is not application/json.")
+        ctx = _cv_app.get(None)
+        debug = ctx is not None and ctx.app.debug
+        raise BadRequest(f"The body is not JSON: {e}" if debug else None)
+
+    def close(self) -> None:
+        """Close the uploads."""
+        for _, file in iter_multi_items(self.__dict__.get("files", ())):
+            file.close()
+
+    def __enter__(self) -> Request:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+# Attributes whose names are those of their headers.
+for _parse, _names in {
+        None: "Content-Encoding Content-MD5 Origin"
+              " Access-Control-Request-Method",
+        parse_date: "Date If-Modified-Since If-Unmodified-Since",
+        parse_etags: "If-Match If-None-Match",
+        parse_set_header: "Pragma Access-Control-Request-Headers",
+        parse_cache_control_header: "Cache-Control",
+        parse_range_header: "Range", parse_if_range_header: "If-Range",
+        Authorization.from_header: "Authorization", _number: "Max-Forwards",
+}.items():
+    for _name in _names.split():
+        _attribute = _header(_name, _parse)
+        _attribute.name = _name.lower().replace("-", "_")
+        setattr(Request, _attribute.name, _attribute)
+
+_shortcuts(request, "_request", Request)
+
+
+# =============================================================================
+# 13. The response
+# =============================================================================
+#
+# A Response is a body, a status and headers, and the WSGI app that sends them.
+# A body of text or bytes has its Content-Length at once, a list when it is
+# sent; any other iterable is streamed, and nobody knows its length.
+#
+# Most headers are attributes.  Some are objects that write themselves back
+# when they change: `response.vary.add("Cookie")`.  When the head is sent, IRIs
+# are encoded, and where a status forbids a body what tells of one vanishes.
+#
+# Left out: stream, freeze, absolute locations.  (RFC 9110, PEP 3333)
+
+_ENTITY_HEADERS = {
+    "allow", "content-encoding", "content-language", "content-length",
+    "content-md5", "content-range", "content-type", "last-modified"}
+_FRAMING = ("content-type", "content-length")
+_LOCATIONS = {"location", "content-location"}
+_WITHOUT_BODY = {204, 205, 304, *range(100, 200)}
+
+
+@functools.lru_cache(maxsize=64)
+def _with_charset(mimetype):
+    if (mimetype.startswith("text/") or mimetype.endswith("+xml")
+            or mimetype in ("application/xml", "application/javascript")):
+        mimetype += "; charset=utf-8"
+    return _head_text(mimetype)
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _status_line(status):
+    """Return (line, code): 404 -> ("404 NOT FOUND", 404), also "299 Mine"."""
+    text = _head_text(int(status) if isinstance(status, int) else status,
+                      "status").strip(" \t")
+    if not text:
+        raise ValueError("A status can't be empty: give a code, such as 200.")
+    first, _, reason = text.partition(" ")
+    code = _number(first)
+    if code is None:
+        return f"0 {text}", 0
+    if not reason:
+        text = f"{code} {HTTP_STATUS_CODES.get(code, 'unknown').upper()}"
+    return text, code
+
+
+def _encoded(chunk):
+    if isinstance(chunk, str):
+        return chunk.encode()
+    if not isinstance(chunk, (bytes, bytearray, memoryview)):
+        raise TypeError(f"A body consists of str or bytes, not of {chunk!r}.")
+    return bytes(chunk)
+
+
+def _sliced(body, start, stop):
+    """Iterate over the bytes of a body from start to stop."""
+    position = 0
+    if hasattr(body, "seekable") and body.seekable():
+        position = body.seek(start)
+    for chunk in map(_encoded, body):
+        yield chunk[max(start - position, 0):stop - position]
+        position += len(chunk)
+        if position >= stop:
+            break
+
+
+def _uri(iri):
+    try:
+        return iri_to_uri(iri)
+    except ValueError:      # No URL, but encoded it can be sent nevertheless.
+        return quote(iri, safe="%!#$&'()*+,/:;=?@[]")
+
+
+def _field_text(value):
+    if isinstance(value, (str, int)):
+        return str(value)
+    if isinstance(value, datetime):
+        return http_date(value)
+    return getattr(value, "to_header", lambda: dump_header(value))()
+
+
+def header_property(name: str, default: Any = None, load_func: Any = str,
+                    dump_func: Any = _field_text, live: bool = False) -> Any:
+    """Return a property that is kept in a header.
+
+    It is the default if the header is missing or load_func refuses its text.
+    None removes it.  What is live is made by load_func(text, write) and calls
+    write(itself) when it changes.
+    """
+    def read(self):
+        text = self.headers.get(name)
+        if live:
+            return load_func(text, functools.partial(write, self))
+        try:
+            return default if text is None else load_func(text)
+        except ValueError:
+            return default
+
+    def write(self, value):
+        text = None if value is None else dump_func(value)
+        self.headers.setlist(name, [text] if text else [])
+    return property(read, write, lambda self: write(self, None))
+
+
+def _retry_time(text):
+    seconds = _number(text)
+    if seconds is None:
+        return parse_date(text)
+    return datetime.now(timezone.utc) + timedelta(seconds=seconds)
+
+
+def _challenge(text, write):
+    found = WWWAuthenticate.from_header(text) or WWWAuthenticate("basic")
+    found._on_update = write
+    return found
+
+
+class Response(_JSONBody):
+    """An answer: body, status and headers; a WSGI app that sends them.
+
+    The body is str, bytes or an iterable of these, `status` a code or a text
+    such as "404 Not Found".  `mimetype` gets a charset if it is text.
+    """
+
+    # May be set by subclasses.
+    default_status: Any = 200
+    default_mimetype: str | None = "text/html"
+    implicit_sequence_conversion = True
+    automatically_set_content_length = True
+    max_cookie_size = _setting("MAX_COOKIE_SIZE", 4093)
+
+    # State.
+    headers: Any
+    response: Any
+    direct_passthrough = False
+    _on_close: Any = ()
+
+    def __init__(self, response: Any = None, status: Any = None,
+                 headers: Any = None, mimetype: str | None = None,
+                 content_type: str | None = None,
+                 direct_passthrough: bool = False) -> None:
+        if headers is not None and not isinstance(headers, Headers):
+            headers = Headers(headers)
+        new = []
+        if content_type is not None:
+            new.append(("Content-Type", _head_text(content_type)))
+        else:
+            if mimetype is None and (
+                    not headers or "Content-Type" not in headers):
+                mimetype = self.default_mimetype
+            if mimetype is not None:
+                new.append(("Content-Type", _with_charset(mimetype)))
+        if isinstance(response, (str, bytes, bytearray)):
+            response = [_encoded(response)]
+            if self.automatically_set_content_length:
+                new.append(("Content-Length", str(len(response[0]))))
+        self.response = [] if response is None else response
+        if headers is None:
+            self.headers = Headers._of(new)
+        else:
+            self.headers = headers
+            headers.update(new)
+        self._status, self._status_code = _status_line(
+            self.default_status if status is None else status)
+        if direct_passthrough:
+            self.direct_passthrough = True
+
+    def __repr__(self) -> str:
+        if self.is_sequence:
+            body = f"{sum(map(len, self.iter_encoded()))} bytes"
+        else:
+            body = "streamed" if self.is_streamed else "likely-streamed"
+        return f"<{type(self).__name__} {body} [{self.status}]>"
+
+    def _set_status(self, value):
+        self._status, self._status_code = _status_line(value)
+
+    status = property(lambda self: self._status, _set_status)
+    status_code = property(lambda self: self._status_code, _set_status)
+    is_sequence = property(
+        lambda self: isinstance(self.response, (list, tuple)))
+    is_streamed = property(lambda self: not hasattr(self.response, "__len__"))
+
+    def iter_encoded(self) -> Any:
+        """Iterate over the body as bytes."""
+        return map(_encoded, self.response)
+
+    def _replace_body(self, body):
+        """Set another body; the old one is closed when the response is."""
+        if hasattr(self.response, "close"):
+            self.call_on_close(self.response.close)
+        self.response = body
+        self.direct_passthrough = False
+
+    def make_sequence(self) -> None:
+        """Read the body to its end and keep it as a list."""
+        if not self.is_sequence:
+            self._replace_body(list(self.iter_encoded()))
+
+    def get_data(self, as_text: bool = False) -> Any:
+        """Return the whole body; a streamed one is read and kept."""
+        if not self.is_sequence:
+            if (self.direct_passthrough
+                    or not self.implicit_sequence_conversion):
+                raise RuntimeError("The body is a stream that must not be read"
+                                   " ahead; make_sequence() does so.")
+            self.make_sequence()
+        data = b"".join(self.iter_encoded())
+        return data.decode() if as_text else data
+
+    def set_data(self, value: Any) -> None:
+        """Set the body from str or bytes, and its length."""
+        self.response = [_encoded(value)]
+        if self.automatically_set_content_length:
+            self.headers["Content-Length"] = len(self.response[0])
+
+    data = property(get_data, set_data, doc="Return the whole body as bytes.")
+
+    def calculate_content_length(self) -> int | None:
+        """Return the length of the body; None if it must not be read."""
+        try:
+            return len(self.get_data())
+        except RuntimeError:
+            return None
+
+    def get_json(self, force: bool = False, silent: bool = False) -> Any:
+        """Return the value of the JSON body, None if it is something else."""
+        if not (force or self.is_json):
+            return None
+        try:
+            return self.json_module.loads(self.get_data())
+        except ValueError:
+            if silent:
+                return None
+            raise
+
+    def call_on_close(self, func: Any) -> Any:
+        """Call a function when the response has been sent; return it."""
+        self._on_close = [*self._on_close, func]
+        return func
+
+    def close(self) -> None:
+        """Close the body and call what `call_on_close` was given."""
+        callbacks, self._on_close = self._on_close, ()
+        if hasattr(self.response, "close"):
+            self.response.close()
+        for func in callbacks:
+            func()
+
+    def __enter__(self) -> Response:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def set_cookie(self, key: str, value: str = "", max_age: Any = None,
+                   expires: Any = None, path: str | None = "/",
+                   domain: str | None = None, secure: bool = False,
+                   httponly: bool = False, samesite: str | None = None,
+                   partitioned: bool = False) -> None:
+        """Add a Set-Cookie header; `dump_cookie` explains the arguments."""
+        self.headers.add("Set-Cookie", dump_cookie(
+            key, value, max_age, expires, path, domain, secure, httponly,
+            max_size=self.max_cookie_size, samesite=samesite,
+            partitioned=partitioned))
+
+    def delete_cookie(self, key: str, path: str | None = "/",
+                      domain: str | None = None, *args: Any,
+                      **options: Any) -> None:
+        """Let the browser forget a cookie that was set with these values."""
+        self.set_cookie(key, "", 0, 0, path, domain, *args, **options)
+
+    @property
+    def mimetype(self) -> str | None:
+        """Return the media type; what is set gets a charset if it is text."""
+        text = self.headers.get("Content-Type")
+        return text.partition(";")[0].strip() if text else None
+
+    @mimetype.setter
+    def mimetype(self, value: str) -> None:
+        self.headers["Content-Type"] = _with_charset(value)
+
+    @property
+    def mimetype_params(self) -> dict:
+        """Return the parameters of the media type, as a dict that is live."""
+        params = parse_options_header(self.headers.get("Content-Type"))[1]
+        return CallbackDict(params, lambda params: self.headers.set(
+            "Content-Type", dump_options_header(self.mimetype, params)))
+
+    def set_etag(self, etag: str, weak: bool = False) -> None:
+        """Set the ETag, which is given without its quotes."""
+        self.headers["ETag"] = quote_etag(etag, weak)
+
+    def get_etag(self) -> tuple:
+        """Return (etag, whether it is weak), or (None, None)."""
+        return unquote_etag(self.headers.get("ETag"))
+
+    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
+        """Set the ETag to a hash of the body, if there is none yet."""
+        if overwrite or "ETag" not in self.headers:
+            self.set_etag(generate_etag(self.get_data()), weak)
+
+    def make_conditional(self, request_or_environ: Any,
+                         accept_ranges: Any = False,
+                         complete_length: int | None = None) -> Response:
+        """Become a 304, 412 or 206 if the request asks for it; return itself.
+
+        A part can be sent if accept_ranges is true and the length is given.
+        Raises RequestedRangeNotSatisfiable.
+        """
+        environ = getattr(request_or_environ, "environ", request_or_environ)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return self
+        self.headers.setdefault("Date", http_date())
+        if accept_ranges:
+            self.headers["Accept-Ranges"] = (
+                "bytes" if accept_ranges is True else accept_ranges)
+        if 200 <= self.status_code < 300:
+            known = self.headers.get("ETag"), self.headers.get("Last-Modified")
+            status = _precondition(environ, *known)
+            if status == 412:
+                self._refuse(PreconditionFailed())
+            elif status == 304:
+                self.status_code = 304
+            elif self.status_code == 200 and accept_ranges:
+                self._send_part(environ, *known, complete_length)
+        return self
+
+    def _refuse(self, error):
+        for name in _ENTITY_HEADERS:
+            self.headers.remove(name)
+        self._replace_body([])
+        self.status, self.mimetype = error.code, "text/html"
+        self.set_data(error.get_body())
+
+    def _send_part(self, environ, etag, last_modified, length):
+        try:
+            part = _requested_range(environ, etag, last_modified, length)
+        except RequestedRangeNotSatisfiable:
+            self.close()
+            raise
+        if part is not None:
+            start, stop = part
+            self.status_code = 206
+            self.headers["Content-Range"] = (
+                f"bytes {start}-{stop - 1}/{length}")
+            self.headers["Content-Length"] = stop - start
+            self._replace_body(_sliced(self.response, start, stop))
+
+    @classmethod
+    def force_type(cls, response: Any, environ: Any = None) -> Response:
+        """Make a response, or a WSGI app and an environ, one of this class."""
+        if not isinstance(response, Response):
+            if environ is None:
+                raise TypeError("A WSGI app is made a response by calling it,"
+                                " which needs an environ.")
+            response = Response(*run_wsgi_app(response, environ))
+        response.__class__ = cls
+        return response
+
+    @classmethod
+    def from_app(cls, app: Any, environ: dict,
+                 buffered: bool = False) -> Response:
+        """Call a WSGI app and return its answer."""
+        return cls(*run_wsgi_app(app, environ, buffered))
+
+    def get_wsgi_headers(self, environ: dict) -> Any:
+        """Return a copy of the headers, put right to be sent."""
+        pairs = self.headers._list[:]
+        headers = Headers._of(pairs)
+        names = {name.lower() for name, _ in pairs}
+        for name in names & _LOCATIONS:
+            headers[name.title()] = _uri(headers[name])
+        status = self._status_code
+        if status == 205:
+            headers["Content-Length"] = 0
+        elif status in _WITHOUT_BODY:
+            for name in _ENTITY_HEADERS if status == 304 else _FRAMING:
+                headers.remove(name)
+        elif ("content-length" not in names and self.is_sequence
+                and self.automatically_set_content_length):
+            headers["Content-Length"] = sum(map(len, self.iter_encoded()))
+        return headers
+
+    def get_app_iter(self, environ: dict) -> Any:
+        """Return the body as it is sent: empty for HEAD, 204, 205, 304."""
+        if (environ["REQUEST_METHOD"] == "HEAD"
+                or self._status_code in _WITHOUT_BODY):
+            return ClosingIterator((), self.close)
+        if not self._on_close and type(self).close is Response.close:
+            if self.direct_passthrough:
+                return self.response
+            if type(self.response) is list:
+                return list(self.iter_encoded())
+        return ClosingIterator(self.iter_encoded(), self.close)
+
+    def get_wsgi_response(self, environ: dict) -> tuple:
+        """Return (body, status, list of headers) as they are sent."""
+        headers = self.get_wsgi_headers(environ).to_wsgi_list()
+        return self.get_app_iter(environ), self._status, headers
+
+    def __call__(self, environ: dict, start_response: Any) -> Any:
+        body, status, headers = self.get_wsgi_response(environ)
+        start_response(status, headers)
+        return body
+
+
+# Attributes whose names are those of their headers.
+_ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "Location Content-Type Content-Location Content-Encoding Content-MD5"
+    " Content-Range Accept-Ranges Access-Control-Allow-Origin"
+    " Content-Security-Policy Content-Security-Policy-Report-Only"
+    " Cross-Origin-Opener-Policy Cross-Origin-Embedder-Policy": {},
+    "Content-Length Access-Control-Max-Age": {"load_func": _number},
+    "Date Expires Last-Modified": {
+        "load_func": parse_date, "dump_func": http_date},
+    "Age": {"load_func": parse_age, "dump_func": dump_age},
+    "Retry-After": {"load_func": _retry_time},
+    "Access-Control-Allow-Headers Access-Control-Allow-Methods"
+    " Access-Control-Expose-Headers": {"load_func": parse_set_header},
+    "Access-Control-Allow-Credentials": {
+        "default": False, "load_func": bool,
+        "dump_func": lambda value: "true" if value is True else None},
+    "Vary Allow Content-Language": {
+        "load_func": parse_set_header, "live": True},
+    "Cache-Control": {"live": True, "load_func": functools.partial(
+        parse_cache_control_header, cls=ResponseCacheControl)},
+    "WWW-Authenticate": {"load_func": _challenge, "live": True},
+}
+for _names, _options in _ATTRIBUTES.items():
+    for _name in _names.split():
+        setattr(Response, _name.lower().replace("-", "_"),
+                header_property(_name, **_options))
+
+# The knot: the errors of section 4 make their pages with this class.
+HTTPException.response_class = Response
+
+
+def _redirect_to(location: str, code: int = 302, Response: Any = None) -> Any:
+    """Return a redirect, with a link for those who must click."""
+    make = HTTPException.response_class if Response is None else Response
+    return make(
+        "<!doctype html>\n<html lang=en>\n<title>Redirecting...</title>\n"
+        f'<p>This page is at <a href="{escape(_uri(location))}">'
+        f"{escape(location)}</a>.\n",
+        code, {"Location": location}, mimetype="text/html")
+
+
+# =============================================================================
+# 14. Routing
+# =============================================================================
+#
+# A rule such as "/user/<int:id>" is read in two directions: a path becomes an
+# endpoint and values (match), an endpoint and values become a path (build).
+# To match, each rule is a regular expression, made when it is first needed.
+#
+# No rule is tried in vain.  Rules without variables stand in a dictionary; the
+# others are found by the number of their parts (what is between slashes; one
+# that may hold slashes takes the rest), by which parts are fixed and by these
+# texts.  Of what is found the special comes before the general, part by part:
+# fixed text, then converters by weight, then the rule that was added first.
+# Left out: a rule's `websocket` is kept, but matched like any other rule.
+
+_PATH_SAFE = "!$&'()*+,/:;=@"  # https://url.spec.whatwg.org/#url-path-segment
+# variable ::= "<" [converter ["(" arguments ")"] ":"] name ">"
+_VARIABLE_RE = re.compile(r"""
+    < (?: ([a-z_]\w*) (?: \( (.*?) \) )? : )? ([a-z_]\w*) >
+    """, re.VERBOSE | re.ASCII | re.IGNORECASE)
+# arguments ::= [[name "="] (word | '"' text '"' | "'" text "'") [","]]*
+_ARGUMENT_RE = re.compile(r"""
+    \s* (?: (\w+) \s* = \s* )? (?: (["']) (.*?) \2 | ([^\s,="'()+-]+) )
+    \s* (?: , \s* | \Z )""", re.VERBOSE | re.ASCII)
+_CONSTANTS: dict[str, Any] = {"None": None, "True": True, "False": False}
+
+
+class RoutingException(Exception):
+    """Base of what routing raises beside 404 and 405."""
+
+
+class RequestRedirect(HTTPException, RoutingException):
+    """The path is another spelling of `new_url`."""
+
+    code = 308
+
+    def __init__(self, new_url: str) -> None:
+        super().__init__(new_url)
+        self.new_url = new_url
+
+    def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+        """Return the redirect."""
+        return _redirect_to(self.new_url, self.code)
+
+
+class BuildError(RoutingException, LookupError):
+    """No rule of the endpoint can be filled with the values."""
+
+    def __init__(self, endpoint: Any, values: Any, method: str | None,
+                 adapter: Any = None) -> None:
+        super().__init__(endpoint, values, method)
+        self.endpoint, self.values, self.method = endpoint, values, method
+        self.adapter = adapter
+
+    @cached_property
+    def suggested(self) -> Any:
+        """Return the rule that was probably meant, or None."""
+        import difflib  # Costs 3 ms at start and is only needed here.
+        rules = self.adapter.map.iter_rules() if self.adapter else ()
+        return max(rules, default=None, key=lambda rule: (
+            difflib.SequenceMatcher(
+                None, str(rule.endpoint), str(self.endpoint)).ratio(),
+            rule.arguments.issuperset(self.values),
+            self.method in (rule.methods or ())))
+
+    def __str__(self) -> str:
+        method = f" ({self.method!r})" if self.method else ""
+        values = f" with values {sorted(self.values)}" if self.values else ""
+        rule, advice = self.suggested, ""
+        if rule is not None and rule.endpoint != self.endpoint:
+            advice = f" Did you mean {rule.endpoint!r}?"
+        elif rule is not None:
+            advice = (f" {rule.rule!r} takes values {sorted(rule.arguments)},"
+                      f" methods {rule.methods}, defaults {rule.defaults}.")
+        return (f"Could not build url for endpoint {self.endpoint!r}{method}"
+                f"{values}.{advice}")
+
+
+class ValidationError(ValueError):
+    """Raised by a converter: this rule does not fit, try the next one."""
+
+
+class BaseConverter:
+    """How one variable of a rule is recognised, read and written."""
+
+    regex = "[^/]+"
+    weight = 100  # Rules with light converters are tried first.
+    part_isolating = True  # False: may hold slashes.
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "regex" in vars(cls) and "part_isolating" not in vars(cls):
+            cls.part_isolating = "/" not in cls.regex
+
+    def __init__(self, map: Map, *args: Any, **kwargs: Any) -> None:
+        self.map = map
+
+    def to_python(self, value: str) -> Any:
+        """Return what the view gets for a text of the path."""
+        return value
+
+    def to_url(self, value: Any) -> str:
+        """Return the quoted text of a value."""
+        return quote(str(value), safe=_PATH_SAFE)
+
+
+class UnicodeConverter(BaseConverter):
+    """Text without a slash: `<name>`, `<string(length=2):lang>`."""
+
+    def __init__(self, map: Map, minlength: int = 1, maxlength: Any = None,
+                 length: int | None = None) -> None:
+        super().__init__(map)
+        if length is not None:
+            minlength = maxlength = length
+        most = "" if maxlength is None else int(maxlength)
+        self.regex = f"[^/]{{{int(minlength)},{most}}}"
+
+
+class RegexConverter(BaseConverter):
+    """Text of a form of its own: `<regex("[a-z]{3}"):code>`."""
+
+    def __init__(self, map: Map, regex: str) -> None:
+        super().__init__(map)
+        self.regex, self.part_isolating = regex, "/" not in regex
+
+
+class AnyConverter(BaseConverter):
+    """One of several words: `<any(about, help, "a b"):page>`."""
+
+    def __init__(self, map: Map, *items: Any) -> None:
+        super().__init__(map)
+        self.items = {str(item): re.escape(str(item)) for item in items}
+        self.regex = f"(?:{'|'.join(self.items.values())})"
+
+    def to_url(self, value: Any) -> str:
+        """Return the quoted word, or raise ValueError for another one."""
+        if str(value) not in self.items:
+            raise ValueError(f"{value!r} is not one of {list(self.items)}")
+        return super().to_url(value)
+
+
+class PathConverter(BaseConverter):
+    """Text that may hold slashes, but not in front: `<path:page>`."""
+
+    regex = "[^/].*?"
+    weight = 200
+    part_isolating = False
+
+
+class NumberConverter(BaseConverter):
+    """Base of the converters for numbers."""
+
+    weight = 50
+    num_convert: Any = int
+
+    def __init__(self, map: Map, fixed_digits: int = 0, min: Any = None,
+                 max: Any = None, signed: bool = False) -> None:
+        super().__init__(map)
+        self.fixed_digits, self.min, self.max = fixed_digits, min, max
+        self.signed = signed
+        self.regex = f"-?{self.regex}" if signed else self.regex
+
+    def to_python(self, value: str) -> Any:
+        """Return the number, or raise ValidationError if it is no good one."""
+        # Longer numbers are slow to read, and int() refuses them since 3.11.
+        if len(value) > 4300 or self.fixed_digits not in (0, len(value)):
+            raise ValidationError()
+        number = self.num_convert(value)
+        if (self.min is not None and number < self.min
+                or self.max is not None and number > self.max):
+            raise ValidationError()
+        return number
+
+    def to_url(self, value: Any) -> str:
+        """Return the digits, after zeros if their number is fixed."""
+        return str(self.num_convert(value)).zfill(self.fixed_digits)
+
+
+class IntegerConverter(NumberConverter):
+    """Digits: `<int:id>`, `<int(min=1, max=9, signed=True):n>`."""
+
+    regex = "[0-9]+"
+
+
+class FloatConverter(NumberConverter):
+    """Digits with a point among them: `<float:price>`."""
+
+    regex = r"[0-9]+\.[0-9]+"
+    num_convert = float
+
+    def __init__(self, map: Map, *args: Any, **kwargs: Any) -> None:
+        super().__init__(map, 0, *args, **kwargs)
+
+
+class UUIDConverter(BaseConverter):
+    """A UUID with its four dashes: `<uuid:id>`."""
+
+    regex = "[A-Fa-f0-9]{8}-(?:[A-Fa-f0-9]{4}-){3}[A-Fa-f0-9]{12}"
+
+    def to_python(self, value: str) -> Any:
+        """Return the uuid.UUID."""
+        import uuid  # Costs 3 ms at start and is only needed here.
+        return uuid.UUID(value)
+
+
+def _converter_arguments(text: str) -> tuple[list, dict]:
+    """Return (args, kwargs) of a text such as `1, "a b", max=9`."""
+    args, kwargs, position = [], {}, 0
+    while position < len(text):
+        found = _ARGUMENT_RE.match(text, position)
+        if found is None:
+            raise ValueError(f"Cannot parse converter argument"
+                             f" {text[position:]!r}; is it to be quoted?")
+        position = found.end()
+        name, _, value, word = found.groups()
+        if word and re.fullmatch(r"[0-9]+(\.[0-9]*)?", word, re.ASCII):
+            value = float(word) if "." in word else int(word)
+        elif word:
+            value = _CONSTANTS.get(word, word)
+        if name:
+            kwargs[name] = value
+        else:
+            args.append(value)
+    return args, kwargs
+
+
+class RuleFactory:
+    """Something that gives rules to a map: a rule, or a group of them."""
+
+    def get_rules(self, map: Map) -> Any:
+        """Return an iterable of rules."""
+        raise NotImplementedError
+
+
+class Rule(RuleFactory):
+    """A pattern for paths, the endpoint it leads to, and conditions."""
+
+    provide_automatic_options = False
+    map: Any = None
+
+    def __init__(self, string: str, defaults: Any = None,
+                 subdomain: Any = None, methods: Any = None,
+                 build_only: bool = False, endpoint: Any = None,
+                 strict_slashes: Any = None, merge_slashes: Any = None,
+                 redirect_to: Any = None, alias: bool = False,
+                 host: Any = None, websocket: bool = False) -> None:
+        self.rule, self.endpoint, self.defaults = string, endpoint, defaults
+        self.subdomain, self.host = subdomain, host
+        self.strict_slashes, self.merge_slashes = strict_slashes, merge_slashes
+        self.build_only, self.redirect_to = build_only, redirect_to
+        self.alias, self.websocket, self.methods = alias, websocket, methods
+        if not string.startswith("/"):
+            raise ValueError(f"URL rule {string!r} must start with a slash;"
+                             f" did you mean {'/' + string!r}?")
+        if isinstance(methods, str):
+            raise TypeError(f"'methods' should be a list of strings, such as"
+                            f" [{methods!r}]")
+        if methods is not None:
+            self.methods = {method.upper() for method in methods}
+            self.methods.update(["HEAD"] if "GET" in self.methods else ())
+        self.is_branch = string.endswith("/")
+        self.is_leaf = not self.is_branch
+        self.arguments = {str(name) for name in defaults or ()}
+
+    def get_rules(self, map: Map) -> Any:
+        """Return the rule itself."""
+        return [self]
+
+    def get_empty_kwargs(self) -> dict:
+        """Return the keyword arguments for a copy of the rule."""
+        return {name: getattr(self, name) for name in (
+            "defaults", "subdomain", "methods", "build_only", "endpoint",
+            "strict_slashes", "merge_slashes", "redirect_to", "alias", "host",
+            "websocket")}
+
+    def empty(self) -> Rule:
+        """Return a copy that is not bound to a map."""
+        return type(self)(self.rule, **self.get_empty_kwargs())
+
+    def bind(self, map: Map, rebind: bool = False) -> None:
+        """Read the rule with the converters and settings of its map."""
+        if self.map is not None and not rebind:
+            raise RuntimeError(f"url rule {self!r} already bound to a map; add"
+                               f" a copy of it: rule.empty()")
+        self.map = map
+        for name in ("strict_slashes", "merge_slashes"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(map, name))
+        if self.subdomain is None:
+            self.subdomain = map.default_subdomain
+        self.compile()
+
+    def compile(self) -> None:
+        """Read the text into a trace: (converter or None, name or text)."""
+        self._converters: dict[str, Any] = {}
+        self._trace: list[tuple[Any, str]] = []
+        self._match: Any = None
+        text = self.rule
+        if self.merge_slashes:
+            text = re.sub("/{2,}", "/", text)
+        self._domain = self.host if self.map.host_matching else self.subdomain
+        text = f"{self._domain}|{text}" if self._domain else text
+        pieces: list[Any] = [*_VARIABLE_RE.split(text), None, None, None]
+        for start in range(0, len(pieces), 4):
+            text, converter, arguments, name = pieces[start:start + 4]
+            if "<" in text:
+                raise ValueError(f"malformed url rule: {text!r}; a variable is"
+                                 f" <name> or <converter(arguments):name>")
+            self._trace.append((None, text))
+            if name:
+                self._add(converter or "default", arguments or "", name)
+        self._shape = "".join(f"<{data}>" if converter else data
+                              for converter, data in self._trace)
+        self._arrange()
+
+    def _add(self, kind, arguments, name):
+        """Add a variable to the trace."""
+        if name in self._converters:
+            raise ValueError(f"URL rule {self.rule!r} has two variables"
+                             f" {name!r}; rename one of them")
+        known = self.map.converters
+        if kind not in known:
+            raise LookupError(f"the converter {kind!r} of {self.rule!r} does"
+                              f" not exist; the map has {', '.join(known)}")
+        args, kwargs = _converter_arguments(arguments)
+        converter = known[kind](self.map, *args, **kwargs)
+        # The expression becomes a part of the rule's.
+        converter.regex = converter.regex.removeprefix("^").removesuffix("$")
+        try:
+            re.compile(converter.regex)
+        except re.error as error:
+            raise ValueError(f"URL rule {self.rule!r}: {converter.regex!r} is"
+                             f" no regular expression: {error}") from None
+        if name in (self.defaults or ()):
+            converter.to_url(self.defaults[name])
+        self._converters[name] = converter
+        self._trace.append((converter, name))
+        self.arguments.add(name)
+
+    def _arrange(self):
+        """Note what the map needs: which parts are fixed, and the order."""
+        parts: list[list] = [[]]
+        self._spans, place = False, ""
+        for converter, data in self._trace:
+            split = not (converter or self._spans)
+            first, *others = data.split("/") if split else [data]
+            parts[-1].append((converter, first))
+            parts += [[(None, other)] for other in others]
+            self._spans |= bool(converter and not converter.part_isolating)
+        if self.is_branch and not self._spans:
+            parts.pop()
+        self._size = len(parts)
+        self._fixed: dict[int, str] = {}
+        self._key: list[tuple] = []
+        places = self.map._places  # In the order in which they were added.
+        for position, part in enumerate(parts):
+            text = "".join(f"<{converter.regex}>" if converter else data
+                           for converter, data in part)
+            place += f"/{text}"
+            weights = [converter.weight for converter, _ in part if converter]
+            if weights:
+                sizes = [-len(text) for converter, data in part
+                         if not converter for text in data.split("/") if text]
+                self._key.append((-len(sizes), sizes, -len(weights), weights,
+                                  places.setdefault(place, len(places))))
+            else:
+                self._key.append(())
+                self._fixed[position] = text
+
+    @property
+    def regex(self) -> str:
+        """Return the expression that paths are compared with."""
+        text = "".join(f"(?P<{data}>{converter.regex})" if converter
+                       else re.escape(data) for converter, data in self._trace)
+        if self._spans:  # Only there the last value may end with a slash.
+            return f"{text[:-1]}(?<!/)/?" if self.is_branch else text
+        return text + (
+            "?" if self.is_branch else "" if self.strict_slashes else "/?")
+
+    def _read(self, text):
+        """Return the values in a path, or None if it does not fit."""
+        values: dict[str, Any] = {}
+        if self._match is None and self._converters:
+            self._match = re.compile(self.regex, re.ASCII).fullmatch
+        found = self._match(text) if self._match else {}
+        if found is None:
+            return None
+        try:
+            for name, converter in self._converters.items():
+                values[name] = converter.to_python(found[name])
+                if "/" in found[name] and converter.part_isolating:
+                    return None
+        except ValidationError:
+            return None
+        values.update(self.defaults or ())
+        return values
+
+    def build(self, values: Any, append_unknown: bool = True) -> Any:
+        """Return (domain, path) with the values put in, or None."""
+        known = {**values, **(self.defaults or {})}
+        try:
+            path = "".join([converter.to_url(known[data]) if converter
+                            else quote(data, safe=_PATH_SAFE)
+                            for converter, data in self._trace])
+        except ValidationError:
+            return None
+        domain = ""
+        if self._domain:
+            domain, _, path = path.partition("%7C/")
+            if not _is_valid_host(domain):
+                return None
+        query = self.map._query({
+            name: value for name, value in values.items()
+            if append_unknown and name not in self.arguments})
+        return domain, f"{path}?{query}" if query else path
+
+    def provides_defaults_for(self, rule: Rule) -> bool:
+        """Return whether this is the short form of another rule."""
+        return bool(self.defaults and not self.build_only and self != rule
+                    and self.endpoint == rule.endpoint
+                    and self.arguments == rule.arguments)
+
+    def suitable_for(self, values: Any, method: str | None = None) -> bool:
+        """Return whether the values fill the rule and the method fits."""
+        defaults = self.defaults or {}
+        return (
+            (method is None or self.methods is None or method in self.methods)
+            and self.arguments.issubset({*defaults, *values})
+            and all(values.get(name, value) == value
+                    for name, value in defaults.items()))
+
+    def build_compare_key(self) -> tuple:
+        """Return what sorts the rules of an endpoint for building."""
+        return self.alias, -len(self.arguments), -len(self.defaults or ())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._shape == other._shape
+
+    __hash__: Any = None
+
+    def __str__(self) -> str:
+        return self.rule
+
+    def __repr__(self) -> str:
+        if self.map is None:
+            return f"<{type(self).__name__} (unbound)>"
+        methods = "" if self.methods is None else (
+            f" ({', '.join(sorted(self.methods))})")
+        name = type(self).__name__
+        return f"<{name} {self._shape!r}{methods} -> {self.endpoint}>"
+
+
+class Submount(RuleFactory):
+    """Rules below a path: `Submount("/blog", [Rule("/<slug>")])`."""
+
+    def __init__(self, path: Any, rules: Any) -> None:
+        self._change, self.rules = path, rules
+
+    def get_rules(self, map: Map) -> Any:
+        """Yield a changed copy of each rule."""
+        for factory in self.rules:
+            for rule in factory.get_rules(map):
+                yield type(rule)(**self._changed(
+                    {"string": rule.rule, **rule.get_empty_kwargs()}))
+
+    def _changed(self, options):
+        path = self._change.rstrip("/")
+        return {**options, "string": path + options["string"]}
+
+
+class Subdomain(Submount):
+    """Rules of a subdomain: `Subdomain("<user>", [Rule("/")])`."""
+
+    def _changed(self, options):
+        return {**options, "subdomain": self._change}
+
+
+class EndpointPrefix(Submount):
+    """Rules whose endpoints begin with a text."""
+
+    def _changed(self, options):
+        return {**options, "endpoint": self._change + options["endpoint"]}
+
+
+class RuleTemplate(Submount):
+    """Rules with `$name` to fill in: `RuleTemplate(rules)(name="user")`."""
+
+    def __init__(self, rules: Any, values: Any = None) -> None:
+        super().__init__(values, list(rules))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RuleTemplate:
+        return RuleTemplate(self.rules, dict(*args, **kwargs))
+
+    def _changed(self, options):
+        return {name: string.Template(value).substitute(self._change)
+                if isinstance(value, str) else self._changed(value)
+                if isinstance(value, dict) else value
+                for name, value in options.items()}
+
+
+def _host(host):
+    """Return a host in lower case and without the root's dot."""
+    name, colon, port = host.lower().partition(":")
+    return name.rstrip(".") + colon + port
+
+
+def _server_name(adapter, environ):
+    if adapter._name is None:
+        return _host(get_host(environ))
+    port = ":443" if adapter.url_scheme == "https" else ":80"
+    return _host(adapter._name).removesuffix(port)
+
+
+def _subdomain(adapter, environ):
+    if adapter.map.host_matching or adapter._name is None:
+        return None if adapter.map.host_matching else ""
+    host, name = f".{_host(get_host(environ))}", f".{adapter.server_name}"
+    if not host.endswith(name):
+        warnings.warn(f"Current server name {host[1:]!r} doesn't match"
+                      f" configured server name {name[1:]!r}", stacklevel=2)
+        return "<invalid>"
+    return host[1:-len(name)]
+
+
+_FROM_ENVIRON = {
+    "server_name": _server_name,
+    "subdomain": _subdomain,
+    "script_name": lambda adapter, environ: _from_wsgi(
+        environ.get("SCRIPT_NAME", "")).rstrip("/") + "/",
+    "url_scheme": lambda adapter, environ: environ["wsgi.url_scheme"],
+    "query_args": lambda adapter, environ: _from_wsgi(
+        environ.get("QUERY_STRING", ""))}
+
+
+class MapAdapter:
+    """A map bound to a host, a mount point and the defaults of a request."""
+
+    __slots__ = ("map", "server_name", "script_name", "subdomain",
+                 "url_scheme", "path_info", "default_method", "query_args",
+                 "_environ", "_name")
+    _environ: Any
+    _name: Any
+
+    def __init__(self, map: Map, server_name: str, script_name: str,
+                 subdomain: str | None, url_scheme: str, path_info: str,
+                 default_method: str, query_args: Any = None) -> None:
+        self.map, self.server_name = map, server_name
+        self.subdomain = subdomain
+        self.script_name = script_name.rstrip("/") + "/"
+        self.url_scheme, self.path_info = url_scheme, path_info
+        self.default_method, self.query_args = default_method, query_args
+
+    def __getattr__(self, name: str) -> Any:
+        """Work out something of the environ when it is first asked for."""
+        if name not in _FROM_ENVIRON:
+            raise AttributeError(f"a MapAdapter has no {name!r}")
+        value = _FROM_ENVIRON[name](self, self._environ)
+        setattr(self, name, value)
+        return value
+
+    def match(self, path_info: str | None = None, method: str | None = None,
+              return_rule: bool = False, query_args: Any = None) -> Any:
+        """Return (endpoint or rule, values) for a path and a method.
+
+        Raises NotFound, MethodNotAllowed or RequestRedirect.
+        """
+        map, domain = self.map, self.subdomain
+        if domain is None or map.host_matching:
+            domain = self.server_name
+        domain = f"{domain}|" if domain else ""
+        if path_info is None:
+            path_info = self.path_info
+        path = wanted = "/" + path_info.lstrip("/") if path_info else ""
+        method = method.upper() if method else self.default_method
+        allowed: set = set()
+        found = map._find(domain + path, method, allowed)
+        if found is None and map.merge_slashes and "//" in path:
+            wanted = re.sub("/{2,}", "/", path)
+            found = map._find(domain + wanted, method, allowed)
+        if found is None or wanted != path and not found[0].merge_slashes:
+            raise MethodNotAllowed(sorted(allowed)) if allowed else NotFound()
+        rule, values, missing = found
+        if missing or wanted != path:
+            raise RequestRedirect(self.make_redirect_url(
+                quote(wanted + missing, safe=_PATH_SAFE), query_args))
+        if map._may_redirect:
+            self._redirect(rule, values, method, query_args)
+        return rule if return_rule else rule.endpoint, values
+
+    def _redirect(self, rule, values, method, query_args):
+        """Raise RequestRedirect if another URL is to be shown."""
+        url, target = None, rule.redirect_to
+        if self.map.redirect_defaults and rule.alias:
+            domain, path = self._build(rule.endpoint, values, method, False)
+            url = self.make_redirect_url(path, query_args, domain)
+        elif self.map.redirect_defaults:
+            url = self.get_default_redirect(rule, method, values, query_args)
+        if url is None and callable(target):
+            url = target(self, **values)
+        elif url is None and target is not None:
+            url = re.sub("<([^>]+)>", lambda found: rule._converters[
+                found[1]].to_url(values[found[1]]), target)
+            # A value at the front must not name another host.
+            if target[:1] == "<" or target[:2] != "//" == url[:2]:
+                url = "./" + url.lstrip("/")
+        if url is not None:
+            raise RequestRedirect(urljoin(self.make_redirect_url("", ""), url))
+
+    def get_default_redirect(self, rule: Rule, method: str, values: Any,
+                             query_args: Any) -> str | None:
+        """Return the URL that leaves out what is a default, or None."""
+        for other in itertools.takewhile(
+                lambda other: other is not rule,
+                self.map.iter_rules(rule.endpoint)):
+            if (other.provides_defaults_for(rule)
+                    and other.suitable_for(values, method)):
+                domain, path = other.build(values)
+                return self.make_redirect_url(path, query_args, domain)
+        return None
+
+    def make_redirect_url(self, path_info: str, query_args: Any = None,
+                          domain_part: str | None = None) -> str:
+        """Return the whole URL of a quoted path on this host."""
+        query = self.query_args or "" if query_args is None else query_args
+        if not isinstance(query, str):
+            query = _urlencode(iter_multi_items(query))
+        return urlunsplit((
+            self.url_scheme or "http", self.get_host(domain_part),
+            self._below(path_info), query, None))
+
+    def _below(self, path):
+        """Return a path below the mount point; it begins with one slash."""
+        root = self.script_name.strip("/")
+        path = path.lstrip("/")
+        return f"/{root}/{path}" if root else f"/{path}"
+
+    def get_host(self, domain_part: str | None) -> str:
+        """Return the host of a domain or subdomain; of None, this one."""
+        if self.map.host_matching:
+            return self.server_name if domain_part is None else domain_part
+        domain = self.subdomain if domain_part is None else domain_part
+        return f"{domain}.{self.server_name}" if domain else self.server_name
+
+    def dispatch(self, view_func: Any, path_info: str | None = None,
+                 method: str | None = None,
+                 catch_http_exceptions: bool = False) -> Any:
+        """Match and return view_func(endpoint, values), or a redirect."""
+        try:
+            return view_func(*self.match(path_info, method))
+        except HTTPException as error:
+            if catch_http_exceptions or isinstance(error, RequestRedirect):
+                return error
+            raise
+
+    def test(self, path_info: Any = None, method: Any = None) -> bool:
+        """Return whether the path leads somewhere."""
+        try:
+            return bool(self.match(path_info, method))
+        except HTTPException as error:
+            return isinstance(error, RequestRedirect)
+
+    def allowed_methods(self, path_info: str | None = None) -> list:
+        """Return the methods that a path knows."""
+        try:
+            self.match(path_info, "--")
+        except HTTPException as error:
+            return getattr(error, "valid_methods", None) or []
+        return []
+
+    def build(self, endpoint: Any, values: Any = None,
+              method: str | None = None, force_external: bool = False,
+              append_unknown: bool = True, url_scheme: Any = None) -> str:
+        """Return the URL of an endpoint; other values become its query.
+
+        Raises BuildError if no rule fits.
+        """
+        if isinstance(values, MultiDict):
+            values = {key: several[0] if len(several) == 1 else several
+                      for key, several in values.lists() if several}
+        values = {key: value for key, value in (values or {}).items()
+                  if value is not None}
+        domain, path = self._build(endpoint, values, method, append_unknown)
+        path = self._below(path)
+        here = self.server_name if self.map.host_matching else self.subdomain
+        if domain == here and not force_external:
+            return path
+        scheme = self.url_scheme if url_scheme is None else url_scheme
+        return f"{scheme}:".lstrip(":") + f"//{self.get_host(domain)}{path}"
+
+    def _build(self, endpoint, values, method, append_unknown):
+        """Return (domain, path) by the rule that fits best."""
+        for wanted in [method] if method else [self.default_method, None]:
+            first = None
+            for rule in self.map.update().get(endpoint, ()):
+                built = rule.suitable_for(values, wanted) and rule.build(
+                    values, append_unknown)
+                if built and (not self.map.host_matching
+                              or built[0] == self.server_name):
+                    return built
+                first = first or built
+            if first:
+                return first
+        raise BuildError(endpoint, values, method, self)
+
+
+class Map:
+    """All rules, the settings they share, and the index to find them by."""
+
+    default_converters: Any = ImmutableDict({
+        "default": UnicodeConverter, "string": UnicodeConverter,
+        "any": AnyConverter, "path": PathConverter, "int": IntegerConverter,
+        "float": FloatConverter, "uuid": UUIDConverter,
+        "regex": RegexConverter})
+
+    def __init__(self, rules: Any = None, default_subdomain: str = "",
+                 strict_slashes: bool = True, merge_slashes: bool = True,
+                 redirect_defaults: bool = True, converters: Any = None,
+                 sort_parameters: bool = False, sort_key: Any = None,
+                 host_matching: bool = False) -> None:
+        self.default_subdomain = default_subdomain
+        self.host_matching, self.redirect_defaults = (
+            host_matching, redirect_defaults)
+        self.strict_slashes, self.merge_slashes = strict_slashes, merge_slashes
+        self.sort_parameters, self.sort_key = sort_parameters, sort_key
+        self.converters = {**self.default_converters, **(converters or {})}
+        self._rules: list[Rule] = []
+        self._by_endpoint: tuple[int, dict] = 0, {}
+        self._static: dict[str, list] = {}
+        self._shapes: dict[int, dict] = {}
+        self._places: dict[str, int] = {}
+        self._may_redirect = False
+        for factory in rules or ():
+            self.add(factory)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        """Add a rule, or the rules of a factory."""
+        for rule in rulefactory.get_rules(self):
+            rule.bind(self)
+            self._rules.append(rule)
+            if rule.defaults or rule.alias or rule.redirect_to is not None:
+                self._may_redirect = True
+            if not rule.build_only:
+                self._index(rule)
+
+    def _index(self, rule):
+        positions, texts = tuple(rule._fixed), tuple(rule._fixed.values())
+        if not rule._converters:
+            ends = 2 if rule.is_branch or not rule.strict_slashes else 1
+            for end in ("", "/")[:ends]:
+                self._static.setdefault("/".join(texts) + end, []).append(rule)
+            return
+        size = -rule._size if rule._spans else rule._size
+        shapes = self._shapes.get(size, {})
+        if positions not in shapes:  # Other threads may be reading the old.
+            shapes = {**shapes, positions: {}}
+            self._shapes = {**self._shapes, size: shapes}
+        shapes[positions].setdefault(texts, []).append(rule)
+
+    def _candidates(self, text):
+        """Yield rules whose fixed parts are in a path, special ones first."""
+        slash = text.endswith("/")
+
+        def in_order(rules):
+            return rules if len(rules) < 2 else sorted(
+                rules, key=lambda rule: (rule._key, rule.is_branch != slash))
+
+        yield from in_order(self._static.get(text, ()))
+        parts, found = (text[:-1] if slash else text).split("/"), []
+        for size, shapes in self._shapes.items():
+            if size == len(parts) or -len(parts) - 1 <= size < 0:
+                for positions, table in shapes.items():
+                    found += table.get(
+                        tuple([parts[index] for index in positions]), ())
+        yield from in_order(found)
+
+    def _find(self, text, method, allowed):
+        """Return (rule, values, the slash that is missing), or None.
+
+        `allowed` collects the methods of rules that know the path.
+        """
+        for rule in self._candidates(text):
+            values = rule._read(text)
+            if values is None:
+                continue
+            missing = rule.is_branch and text[-1:] != "/"
+            if rule.methods is None or method in rule.methods:
+                return rule, values, "/" * (missing and rule.strict_slashes)
+            allowed.update(() if missing else rule.methods)
+        return None
+
+    def _query(self, values):
+        pairs = iter_multi_items(values)
+        if self.sort_parameters:
+            pairs = sorted(pairs, key=self.sort_key)
+        return _urlencode(pairs)
+
+    def update(self) -> dict:
+        """Return the rules of each endpoint in the order for building."""
+        count, endpoints = self._by_endpoint
+        if count != len(self._rules):
+            count, endpoints = len(self._rules), {}
+            for rule in self._rules[:count]:
+                endpoints.setdefault(rule.endpoint, []).append(rule)
+            for rules in endpoints.values():
+                rules.sort(key=Rule.build_compare_key)
+            self._by_endpoint = count, endpoints
+        return endpoints
+
+    def iter_rules(self, endpoint: Any = None) -> Any:
+        """Return an iterator over all rules or over those of an endpoint."""
+        if endpoint is not None:
+            return iter(self.update()[endpoint])
+        return itertools.chain.from_iterable(self.update().values())
+
+    def is_endpoint_expecting(self, endpoint: Any, *arguments: str) -> bool:
+        """Return whether a rule of an endpoint has all these variables."""
+        return any(rule.arguments.issuperset(arguments)
+                   for rule in self.iter_rules(endpoint))
+
+    def bind(self, server_name: str, script_name: str | None = None,
+             subdomain: str | None = None, url_scheme: str = "http",
+             default_method: str = "GET", path_info: str | None = None,
+             query_args: Any = None) -> MapAdapter:
+        """Return an adapter for a host."""
+        if self.host_matching and subdomain is not None:
+            raise RuntimeError("host matching enabled and a subdomain was"
+                               " provided; put it into server_name")
+        if subdomain is None and not self.host_matching:
+            subdomain = self.default_subdomain
+        return MapAdapter(
+            self, _host(server_name), script_name or "/", subdomain,
+            url_scheme, "/" if path_info is None else path_info,
+            default_method, query_args)
+
+    def bind_to_environ(self, environ: Any, server_name: str | None = None,
+                        subdomain: str | None = None) -> MapAdapter:
+        """Return an adapter for a request.
+
+        With a server_name the subdomain is what the Host has in front of it.
+        """
+        adapter = MapAdapter.__new__(MapAdapter)
+        adapter.map, adapter._name = self, server_name
+        adapter._environ = environ = getattr(environ, "environ", environ)
+        if subdomain is not None:
+            adapter.subdomain = subdomain
+        adapter.path_info = _from_wsgi(environ.get("PATH_INFO", ""))
+        adapter.default_method = environ["REQUEST_METHOD"]
+        return adapter
+
+    def __repr__(self) -> str:
+        import pprint  # Costs 2 ms at start and is only needed here.
+        rules = pprint.pformat(list(self.iter_rules()))
+        return f"{type(self).__name__}({rules})"
+
+
+# =============================================================================
+# 16. Signing and passwords
+# =============================================================================
+#
+# What a client keeps for us it can change.  So we send a value and a signature
+# (HMAC, RFC 2104) that only the owner of a key can make: value.signature, or
+# value.timestamp.signature if it shall expire.  Everybody can read the value.
+# A salt keeps signatures of different use apart.  Of several keys the last one
+# signs, and all verify.  Passwords are hashed, so slowly that guessing one
+# takes years.  Left out: signing with anything but HMAC, fallback signers.
+
+
+class BadData(Exception):
+    """Data that cannot be trusted; `payload` is what was read all the same."""
+
+    def __init__(self, message: str, payload: Any = None,
+                 date_signed: Any = None, original_error: Any = None):
+        super().__init__(message)
+        self.message, self.payload = message, payload
+        self.date_signed, self.original_error = date_signed, original_error
+
+
+class BadSignature(BadData):
+    """A signature that does not fit."""
+
+class BadTimeSignature(BadSignature):
+    """A bad signature with a time; `date_signed` is aware, or None."""
+
+class SignatureExpired(BadTimeSignature):
+    """A good signature that is too old, or from the future."""
+
+class BadPayload(BadData):
+    """Signed data that cannot be unpacked; `original_error` says why."""
+
+
+def want_bytes(s: Any, encoding: str = "utf-8", errors: Any = "strict") -> Any:
+    """Encode text; return bytes as they are."""
+    return s.encode(encoding, errors) if isinstance(s, str) else s
+
+
+def base64_encode(string: str | bytes) -> bytes:
+    """Encode as URL-safe base64 without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(want_bytes(string)).rstrip(b"=")
+
+
+def base64_decode(string: str | bytes) -> bytes:
+    """Decode URL-safe base64, padded or not; raise BadData for any other."""
+    try:
+        data = want_bytes(string)
+        return base64.b64decode(data + b"=" * (-len(data) % 4), b"-_", True)
+    except ValueError as error:
+        raise BadData("Invalid base64-encoded data") from error
+
+
+# Mixing a key with a salt costs as much as signing; there are few keys.
+@functools.lru_cache(maxsize=64)
+def _mixed(key, salt, key_derivation, digest_method):
+    if key_derivation == "hmac":
+        return hmac.digest(key, salt, digest_method)
+    texts = {"django-concat": salt + b"signer" + key, "concat": salt + key}
+    if key_derivation in texts:
+        return digest_method(texts[key_derivation]).digest()
+    raise TypeError(f"Unknown key derivation {key_derivation!r}; use 'hmac'.")
+
+
+def _key_list(keys):
+    keys = [keys] if isinstance(keys, (str, bytes)) else keys
+    return [want_bytes(key) for key in keys]
+
+
+class Signer:
+    """Sign values with a key, or with the last one of a list of keys."""
+
+    def __init__(self, secret_key: Any, salt: Any = None, sep: Any = b".",
+                 key_derivation: Any = None, digest_method: Any = None):
+        self.secret_keys = _key_list(secret_key)
+        self.salt = want_bytes("itsdangerous.Signer" if salt is None else salt)
+        self.sep = want_bytes(sep)
+        self.key_derivation = key_derivation or "django-concat"
+        self.digest_method = digest_method or hashlib.sha1
+        if re.fullmatch(rb"[\w=-]*", self.sep):
+            raise ValueError(f"Signatures may hold {sep!r}; separate by '.'")
+
+    def get_signature(self, value: str | bytes, key: Any = None) -> bytes:
+        """Return the signature of a value, by the last key or another one."""
+        key = self.secret_keys[-1] if key is None else want_bytes(key)
+        key = _mixed(key, self.salt, self.key_derivation, self.digest_method)
+        mac = hmac.digest(key, want_bytes(value), self.digest_method)
+        return base64_encode(mac)
+
+    def sign(self, value: str | bytes) -> bytes:
+        """Return the value, the separator and the signature."""
+        return want_bytes(value) + self.sep + self.get_signature(value)
+
+    def unsign(self, signed_value: str | bytes) -> Any:
+        """Return the value without its signature, or raise BadSignature."""
+        value, sep, sig = want_bytes(signed_value).rpartition(self.sep)
+        if not sep:
+            raise BadSignature(f"No {self.sep!r} found in value")
+        for key in reversed(self.secret_keys):
+            if hmac.compare_digest(sig, self.get_signature(value, key)):
+                return value
+        raise BadSignature(f"Signature {sig!r} does not match", value)
+
+    def validate(self, signed_value: str | bytes, **options: Any) -> bool:
+        """Tell whether `unsign` would return a value."""
+        try:
+            self.unsign(signed_value, **options)
+            return True
+        except BadSignature:
+            return False
+
+
+class TimestampSigner(Signer):
+    """A signer that also says when it signed."""
+
+    def get_timestamp(self) -> int:
+        """Return the current time in whole seconds."""
+        return int(time.time())
+
+    def sign(self, value: str | bytes) -> bytes:
+        """Return value, timestamp and signature, with separators between."""
+        stamp = self.get_timestamp().to_bytes(8, "big").lstrip(b"\0")
+        value = want_bytes(value) + self.sep + base64_encode(stamp)
+        return super().sign(value)
+
+    def unsign(self, signed_value: str | bytes, max_age: float | None = None,
+               return_timestamp: bool = False) -> Any:
+        """Return the value, or (value, time); `max_age` is in seconds."""
+        wrong, date_signed = "", None
+        try:
+            signed = super().unsign(signed_value)
+        except BadSignature as error:
+            signed, wrong = error.payload, error.message
+            if self.sep not in (signed or b""):
+                raise
+        value, sep, stamp = signed.rpartition(self.sep)
+        with contextlib.suppress(BadData, ValueError, OverflowError, OSError):
+            seconds = int.from_bytes(base64_decode(stamp), "big")
+            date_signed = datetime.fromtimestamp(seconds, timezone.utc)
+        if wrong or not sep or date_signed is None:
+            raise BadTimeSignature(wrong or "There is no valid timestamp",
+                                   value if sep else signed, date_signed)
+        age = self.get_timestamp() - seconds
+        if max_age is not None and not 0 <= age <= max_age:
+            raise SignatureExpired(f"Signature age {age} is not 0 to {max_age}"
+                                   " seconds", value, date_signed)
+        return (value, date_signed) if return_timestamp else value
+
+
+class Serializer:
+    """Sign what `serializer`, anything with `dumps` and `loads`, makes."""
+
+    default_serializer: Any = _json
+    default_signer: Any = Signer
+    _pack: Any = staticmethod(lambda data: data)
+    _unpack = _pack
+
+    def __init__(self, secret_key: Any, salt: Any = b"itsdangerous",
+                 serializer: Any = None, serializer_kwargs: Any = None,
+                 signer: Any = None, signer_kwargs: Any = None):
+        self.secret_keys = _key_list(secret_key)
+        self.salt = salt
+        self.serializer = serializer or self.default_serializer
+        self.serializer_kwargs = serializer_kwargs or {}
+        self.signer = signer or self.default_signer
+        self.signer_kwargs = signer_kwargs or {}
+        self.is_text_serializer = isinstance(self.serializer.dumps({}), str)
+
+    def make_signer(self, salt: str | bytes | None = None) -> Any:
+        """Return a signer with the keys and a salt, by default our own."""
+        return self.signer(self.secret_keys, **self.signer_kwargs,
+                           salt=self.salt if salt is None else salt)
+
+    def dumps(self, obj: Any, salt: str | bytes | None = None) -> Any:
+        """Return an object, signed; bytes if the serializer makes bytes."""
+        data = self.serializer.dumps(obj, **self.serializer_kwargs)
+        signed = self.make_signer(salt).sign(self._pack(want_bytes(data)))
+        return signed.decode() if self.is_text_serializer else signed
+
+    def loads(self, s: str | bytes, *salt: Any, **options: Any) -> Any:
+        """Return the object of signed text; `salt` as for `dumps`."""
+        return self._load(self.make_signer(*salt, **options).unsign(s))
+
+    def _load(self, payload):
+        try:
+            data = self._unpack(payload)
+            return self.serializer.loads(
+                data.decode() if self.is_text_serializer else data)
+        except Exception as error:
+            raise BadPayload(f"The payload cannot be read: {error}",
+                             original_error=error) from error
+
+
+class TimedSerializer(Serializer):
+    """A serializer whose signatures have a time."""
+
+    default_signer: Any = TimestampSigner
+
+    def loads(self, s: str | bytes, max_age: float | None = None,
+              return_timestamp: bool = False, salt: Any = None) -> Any:
+        """Return the object, or (object, time); `max_age` is in seconds."""
+        payload, date_signed = self.make_signer(salt).unsign(s, max_age, True)
+        value = self._load(payload)
+        return (value, date_signed) if return_timestamp else value
+
+
+class URLSafeSerializer(Serializer):
+    """Make text of letters, digits, and `-_.` only; deflate long text."""
+
+    default_serializer: Any = types.SimpleNamespace(
+        loads=_json.loads, dumps=functools.partial(
+            _json.dumps, ensure_ascii=False, separators=(",", ":")))
+
+    def _pack(self, data):
+        deflated = zlib.compress(data)
+        if len(deflated) < len(data) - 1:
+            return b"." + base64_encode(deflated)
+        return base64_encode(data)
+
+    def _unpack(self, payload):
+        data = base64_decode(payload.lstrip(b"."))
+        if payload.startswith(b"."):
+            inflater = zlib.decompressobj()
+            # A few bytes may inflate to a thousand times as many.
+            data = inflater.decompress(data, 10_000_000)
+            if not inflater.eof:
+                raise BadData("no end in 10000000 bytes")
+        return data
+
+
+class URLSafeTimedSerializer(URLSafeSerializer, TimedSerializer):
+    """A URL-safe serializer whose signatures have a time."""
+
+
+def _hash_password(method, salt, password):
+    name, *given = method.split(":")
+    secret, seed = password.encode(), salt.encode()
+    if name == "scrypt" and len(given) in (0, 3):
+        n, r, p = map(int, given or (32768, 8, 1))
+        key = hashlib.scrypt(
+            secret, salt=seed, n=n, r=r, p=p, maxmem=132 * n * r * p)
+        return f"scrypt:{n}:{r}:{p}${salt}${key.hex()}"
+    if name == "pbkdf2" and len(given) <= 2:
+        digest, count = given + ["sha256", "1000000"][len(given):]
+        key = hashlib.pbkdf2_hmac(digest, secret, seed, int(count))
+        return f"pbkdf2:{digest}:{count}${salt}${key.hex()}"
+    raise ValueError(f"Invalid hash method {method!r}; use scrypt or pbkdf2.")
+
+
+def gen_salt(length: int) -> str:
+    """Return random letters and digits."""
+    if length < 1:
+        raise ValueError(f"A salt of {length} characters protects nothing.")
+    letters = string.ascii_letters + string.digits
+    return "".join(secrets.choice(letters) for _ in range(length))
+
+
+def generate_password_hash(password: str, method: str | None = None,
+                           salt_length: int = 16) -> str:
+    """Hash a password to store it, as "method$salt$hash"."""
+    if method is None:    # The OpenSSL of some Pythons has no scrypt.
+        method = "scrypt" if hasattr(hashlib, "scrypt") else "pbkdf2"
+    return _hash_password(method, gen_salt(salt_length), password)
+
+
+def check_password_hash(pwhash: str, password: str) -> bool:
+    """Check a password; do so for an unknown user, too, or the time tells."""
+    try:
+        method, salt, digest = pwhash.split("$", 2)
+        found = _hash_password(method, salt, password).rpartition("$")[2]
+    except (ValueError, OverflowError):
+        return False
+    return hmac.compare_digest(found.encode(), digest.encode())
+
+
+# =============================================================================
+# 17. Sessions
+# =============================================================================
+#
+# HTTP forgets; a session remembers a visitor from one request to the next.  It
+# is a dictionary that travels in a cookie, as signed text with a date.  Who
+# holds it can read it and send an old one, but not change it.  A cookie that
+# does not verify is an empty session, never an error.  JSON has no tuple, UUID
+# or time: these travel as a dict whose only key is a tag, {" t": [1, 2]}.
+# Each use, and each cookie, is announced by `Vary: Cookie`, or caches would
+# give the page to the next visitor.  For sessions kept on the server write a
+# SessionInterface.
+
+
+class JSONTag:
+    """How a type travels: give it a key, check, to_json and to_python."""
+
+    key: str
+    check: Any
+    to_json: Any
+    to_python: Any
+
+    def __init__(self, serializer: Any):
+        self.serializer = serializer
+
+    def tag(self, value: Any) -> Any:
+        """Return a value as something JSON has, under the key."""
+        return {self.key: self.to_json(value)}
+
+
+class TaggedJSONSerializer:
+    """JSON for more types: `dumps(value)` to text, `loads(text)` back."""
+
+    def __init__(self) -> None:
+        self.order: list[Any] = []
+        self.tags: dict[str, Any] = {
+            " t": tuple, " b": base64.b64decode, " m": Markup,
+            " d": parse_date, " u": lambda text: __import__("uuid").UUID(text),
+            " di": lambda found: {key[:-2]: found[key] for key in found}}
+        self._decoder = _json.JSONDecoder(object_hook=self.untag)
+
+    def register(self, tag_class: Any, force: bool = False,
+                 index: int | None = None) -> None:
+        """Add a tag class; `index` is its place in the order of asking."""
+        tag = tag_class(self)
+        if tag.key in self.tags and not force:
+            raise KeyError(f"The tag {tag.key!r} exists already.")
+        self.tags[tag.key] = tag.to_python
+        self.order.insert(len(self.order) if index is None else index, tag)
+
+    def tag(self, value: Any) -> Any:
+        """Return a value as JSON has it; registered tags are asked first."""
+        for tag in self.order:
+            if tag.check(value):
+                return tag.tag(value)
+        if isinstance(value, (list, tuple)):
+            items = [self.tag(item) for item in value]
+            return {" t": items} if isinstance(value, tuple) else items
+        if isinstance(value, dict):
+            found = {key: self.tag(item) for key, item in value.items()}
+            if len(value) == 1 and not self.tags.keys().isdisjoint(value):
+                # It looks like a tag: travel with a longer key.
+                return {" di": {f"{key}__": found[key] for key in found}}
+            return found
+        if isinstance(value, bytes):
+            return {" b": base64.b64encode(value).decode()}
+        if hasattr(value, "__html__"):
+            return {" m": str(value.__html__())}
+        if isinstance(value, datetime):
+            return {" d": http_date(value)}
+        # Whoever has a UUID has imported the module; here it costs too much.
+        uuid_type: Any = getattr(sys.modules.get("uuid"), "UUID", ())
+        if isinstance(value, uuid_type):
+            return {" u": value.hex}
+        return value
+
+    def untag(self, value: dict[str, Any]) -> Any:
+        """Return what a dict with a tag for its only key stands for."""
+        for key in value if len(value) == 1 else ():
+            if key in self.tags:
+                return self.tags[key](value[key])
+        return value
+
+    def dumps(self, value: Any) -> str:
+        """Return a value as compact JSON."""
+        return json.dumps(self.tag(value), separators=(",", ":"))
+
+    def loads(self, value: str) -> Any:
+        """Return the value of JSON."""
+        return self._decoder.decode(value)
+
+
+class SessionMixin(collections.abc.MutableMapping):
+    """What a session has beside its items."""
+
+    new = False
+    modified = True
+    accessed = False
+
+    @property
+    def permanent(self) -> bool:
+        """Return whether the session outlives the browser; may be set."""
+        return self.get("_permanent", False)
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+
+class SecureCookieSession(CallbackDict, SessionMixin):
+    """A session that notices a change of its items, not one inside of them."""
+
+    modified = False
+
+    def __init__(self, initial: Any = None):
+        super().__init__(
+            initial, lambda session: setattr(session, "modified", True))
+
+
+class NullSession(SecureCookieSession):
+    """A session without a key to sign it: it can be read, but not changed."""
+
+    def _refuse(self, *args, **kwargs):
+        raise RuntimeError(
+            "The session is unavailable because no secret key was set. Set"
+            " app.secret_key to what secrets.token_hex() returns.")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+
+def _from_config(key, otherwise=None):
+    return lambda self, app: app.config[key] or app.config[otherwise or key]
+
+
+class SessionInterface:
+    """How sessions are opened and saved; derive your own from it."""
+
+    null_session_class: Any = NullSession
+    pickle_based = False
+
+    get_cookie_name = _from_config("SESSION_COOKIE_NAME")
+    get_cookie_path = _from_config("SESSION_COOKIE_PATH", "APPLICATION_ROOT")
+    get_cookie_domain = _from_config("SESSION_COOKIE_DOMAIN")
+    get_cookie_httponly = _from_config("SESSION_COOKIE_HTTPONLY")
+    get_cookie_secure = _from_config("SESSION_COOKIE_SECURE")
+    get_cookie_samesite = _from_config("SESSION_COOKIE_SAMESITE")
+    get_cookie_partitioned = _from_config("SESSION_COOKIE_PARTITIONED")
+
+    def make_null_session(self, app: Any) -> Any:
+        """Return what stands for a session that cannot be opened."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: Any) -> bool:
+        """Tell whether a session is such a stand-in, which is never saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def get_expiration_time(self, app: Any, session: Any) -> datetime | None:
+        """Return when the cookie expires; None when the browser closes."""
+        if session.permanent:
+            return datetime.now(timezone.utc) + app.permanent_session_lifetime
+        return None
+
+    def should_set_cookie(self, app: Any, session: Any) -> bool:
+        """Tell whether a session is new to the browser or to be refreshed."""
+        return session.modified or (
+            session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
+
+    def open_session(self, app: Any, request: Any) -> Any:
+        """Return a SessionMixin, or None if there can be no session."""
+        raise NotImplementedError
+
+    def save_session(self, app: Any, session: Any, response: Any) -> None:
+        """Store a session, with a cookie in the response if need be."""
+        raise NotImplementedError
+
+
+# Kept, because nearly every request asks for the same one.
+@functools.lru_cache(maxsize=16)
+def _cookie_serializer(keys, salt, serializer, key_derivation, digest_method):
+    return URLSafeTimedSerializer(
+        keys, salt=salt, serializer=serializer, signer_kwargs={
+            "key_derivation": key_derivation, "digest_method": digest_method})
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Sessions in a signed cookie."""
+
+    salt = "cookie-session"
+    digest_method: Any = staticmethod(hashlib.sha1)
+    key_derivation = "hmac"
+    serializer: Any = TaggedJSONSerializer()
+    session_class: Any = SecureCookieSession
+
+    def get_signing_serializer(self, app: Any) -> Any:
+        """Return what signs the cookies, or None without a secret key."""
+        if not app.secret_key:
+            return None
+        fallbacks = _key_list(app.config["SECRET_KEY_FALLBACKS"] or ())
+        return _cookie_serializer(
+            (*fallbacks, app.secret_key), self.salt, self.serializer,
+            self.key_derivation, self.digest_method)
+
+    def open_session(self, app: Any, request: Any) -> Any:
+        """Return the session of the cookie, a new one, or None."""
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if cookie:
+            age = app.permanent_session_lifetime.total_seconds()
+            with contextlib.suppress(BadData):
+                return self.session_class(serializer.loads(
+                    cookie, max_age=age))
+        return self.session_class()
+
+    def save_session(self, app: Any, session: Any, response: Any) -> None:
+        """Set or delete the cookie, if the session says so."""
+        changed = (self.should_set_cookie(app, session) if session
+                   else session.modified)
+        if session.accessed or changed:
+            response.vary.add("Cookie")
+        if not changed:
+            return
+        name = self.get_cookie_name(app)
+        options: Any = {
+            option: getattr(self, f"get_cookie_{option}")(app) for option in (
+                "domain path secure httponly samesite partitioned".split())}
+        if not session:
+            response.delete_cookie(name, **options)
+            return
+        signed = self.get_signing_serializer(app).dumps(dict(session))
+        options["expires"] = self.get_expiration_time(app, session)
+        response.set_cookie(name, signed, **options)
+
+
+# =============================================================================
+# 18. Signals
+# =============================================================================
+#
+# A signal tells whoever asked that something has happened; unlike a hook, what
+# they answer changes nothing.  Receivers connect to a sender or to ANY.  This
+# keeps nobody alive: both are held weakly, and what has died is forgotten.
+#
+# `receivers` maps (sender or ANY, receiver) to references to receiver and
+# sender.  Each change of it is one step, so threads need no lock.  It is empty
+# as long as nobody listens: `if signal.receivers` costs nothing.
+
+ANY: Any = type("_Any", (), {"__repr__": lambda self: "ANY"})()
+
+
+def _identity(thing):
+    if thing is ANY or isinstance(thing, (str, int)):
+        return thing
+    if isinstance(thing, types.MethodType):    # Made anew at each look-up.
+        return id(thing.__func__), id(thing.__self__)
+    return id(thing), None
+
+
+def _weak(thing, forget):
+    if isinstance(thing, types.MethodType):
+        return weakref.WeakMethod(thing, forget)
+    return weakref.ref(thing, forget)
+
+
+def _is_async(function):
+    function = getattr(function, "__func__", function)
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & 0x80)    # CO_COROUTINE
+
+
+class Signal:
+    """Something that happens, and those who want to hear of it."""
+
+    ANY = ANY
+    name: str | None = None
+
+    def __init__(self, doc: str | None = None):
+        self.receivers: dict[Any, Any] = {}
+        self.is_muted = False
+        self.__doc__ = doc or self.__doc__
+
+    def connect(self, receiver: Any, sender: Any = ANY,
+                weak: bool = True) -> Any:
+        """Call a receiver with the sender and what it sends, from now on."""
+        receivers = self.receivers    # Not self, or it would hold itself.
+        key = _identity(sender), _identity(receiver)
+
+        def forget(reference):
+            receivers.pop(key, None)
+        held, there = lambda: receiver, None
+        if weak:
+            held = _weak(receiver, forget)
+        # A text or a number cannot be held weakly, and need not be.
+        with contextlib.suppress(TypeError):
+            there = _weak(sender, forget)
+        receivers[key] = held, there
+        return receiver
+
+    def disconnect(self, receiver: Any, sender: Any = ANY) -> None:
+        """Stop calling a receiver for one sender, or for all."""
+        there, here = _identity(sender), _identity(receiver)
+        for key in list(self.receivers):
+            if key[1] == here and there in (ANY, key[0]):
+                self.receivers.pop(key, None)
+
+    def connect_via(self, sender: Any, weak: bool = False) -> Any:
+        """Connect the decorated function to a sender."""
+        return lambda receiver: self.connect(receiver, sender, weak)
+
+    @contextlib.contextmanager
+    def connected_to(self, receiver: Any, sender: Any = ANY) -> Any:
+        """Connect a receiver within a `with` block."""
+        self.connect(receiver, sender, weak=False)
+        try:
+            yield
+        finally:
+            self.disconnect(receiver)
+
+    @contextlib.contextmanager
+    def muted(self) -> Any:
+        """Call nobody within a `with` block."""
+        self.is_muted = True
+        try:
+            yield
+        finally:
+            self.is_muted = False
+
+    def receivers_for(self, sender: Any) -> Any:
+        """Yield those who will be called for a sender, each once."""
+        places = ANY, _identity(sender)
+        found = {here: held for (there, here), (held, _)
+                 in self.receivers.copy().items() if there in places}
+        for held in found.values():
+            receiver = held()
+            if receiver is not None:
+                yield receiver
+
+    def has_receivers_for(self, sender: Any) -> bool:
+        """Tell whether anybody would be called for a sender."""
+        return any(True for _ in self.receivers_for(sender))
+
+    def send(self, sender: Any = None, /, *, _async_wrapper: Any = None,
+             **kwargs: Any) -> list[tuple[Any, Any]]:
+        """Call the receivers; return [(receiver, what it returned), ...]."""
+        results: list[tuple[Any, Any]] = []
+        for receiver in () if self.is_muted else self.receivers_for(sender):
+            call = receiver
+            if _is_async(receiver):
+                if _async_wrapper is None:
+                    raise RuntimeError(f"{receiver!r} is a coroutine function:"
+                                       " give send() an _async_wrapper.")
+                call = _async_wrapper(receiver)
+            results.append((receiver, call(sender, **kwargs)))
+        return results
+
+
+class Namespace(dict):
+    """Signals by name."""
+
+    def signal(self, name: str, doc: str | None = None) -> Signal:
+        """Return the signal of a name, always the same."""
+        found = self.setdefault(name, Signal(doc))
+        found.name = name
+        return found
+
+
+signal = Namespace().signal
+_core = Namespace().signal
+template_rendered = _core("template-rendered")
+before_render_template = _core("before-render-template")
+request_started = _core("request-started")
+request_finished = _core("request-finished")
+request_tearing_down = _core("request-tearing-down")
+got_request_exception = _core("got-request-exception")
+appcontext_tearing_down = _core("appcontext-tearing-down")
+appcontext_pushed = _core("appcontext-pushed")
+appcontext_popped = _core("appcontext-popped")
+message_flashed = _core("message-flashed")
+
+
+# =============================================================================
+# 19. Configuration
+# =============================================================================
+#
+# The settings of an app are a dictionary.  Of objects and files only NAMES IN
+# UPPER CASE are taken, so a settings file may have imports and helpers.  What
+# is loaded later wins: from_object("shop.settings") for defaults in the code,
+# from_pyfile("local.cfg", silent=True) for an installation, and for a process
+# from_prefixed_env("SHOP"): SHOP_MAIL__PORT=25 sets config["MAIL"]["PORT"].
+
+
+class ImportStringError(ImportError):
+    """An import by name that failed; `exception` says why."""
+
+    def __init__(self, import_name: str, exception: BaseException):
+        super().__init__(f"Could not import {import_name!r}: {exception!r}")
+        self.import_name, self.exception = import_name, exception
+
+
+def import_string(import_name: str, silent: bool = False) -> Any:
+    """Return a module, or what is in it: "os.path:join", "os.path.join"."""
+    name = import_name.replace(":", ".")
+    package, _, attribute = name.rpartition(".")
+    try:
+        __import__(name)
+        return sys.modules[name]
+    except ImportError as error:
+        parent = sys.modules.get(package)
+        # If it is not the name that is missing, a module is broken.
+        if error.name == name and hasattr(parent, attribute):
+            return getattr(parent, attribute)
+        if silent:
+            return None
+        raise ImportStringError(import_name, error) from error
+
+
+class ConfigAttribute:
+    """An attribute of an app that is kept in its config."""
+
+    def __init__(self, name: str, get_converter: Any = None):
+        self.__name__ = name
+        self.get_converter = get_converter
+
+    def __get__(self, obj, owner=None):
+        if obj is None:
+            return self
+        value = obj.config[self.__name__]
+        return self.get_converter(value) if self.get_converter else value
+
+    def __set__(self, obj, value):
+        obj.config[self.__name__] = value
+
+
+class Config(dict):
+    """The settings of an app; files are relative to `root_path`."""
+
+    def __init__(self, root_path: Any, defaults: Any = None):
+        super().__init__(defaults or {})
+        self.root_path = root_path
+
+    def from_object(self, obj: Any) -> None:
+        """Take the upper-case attributes of an object, or of its name."""
+        obj = import_string(obj) if isinstance(obj, str) else obj
+        self.update((key, getattr(obj, key)) for key in dir(obj)
+                    if key.isupper())
+
+    def from_mapping(self, mapping: Any = None, **kwargs: Any) -> bool:
+        """Take the upper-case keys of a mapping or of the arguments."""
+        found = {**dict(mapping or {}), **kwargs}
+        self.update((key, found[key]) for key in found if key.isupper())
+        return True
+
+    def from_pyfile(self, filename: Any, silent: bool = False) -> bool:
+        """Run a Python file and take its upper-case names."""
+        def run(file):
+            names = {"__name__": "config", "__file__": file.name}
+            exec(compile(file.read(), file.name, "exec"), names)
+            return names
+        return self.from_file(filename, run, silent, text=False)
+
+    def from_file(self, filename: Any, load: Any, silent: bool = False,
+                  text: bool = True) -> bool:
+        """Take what `load` reads, as json.load; False: there is no file."""
+        path = os.path.join(self.root_path, filename)
+        try:
+            with open(path, "r" if text else "rb") as file:
+                return self.from_mapping(load(file))
+        except OSError as error:
+            if silent and isinstance(error, (
+                    FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+                return False
+            error.strerror = f"Unable to load configuration: {error.strerror}"
+            raise
+
+    def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
+        """Run the Python file that an environment variable names."""
+        filename = os.environ.get(variable_name)
+        if not filename and not silent:
+            raise RuntimeError(f"The environment variable {variable_name!r} is"
+                               " not set; let it name a configuration file.")
+        return bool(filename) and self.from_pyfile(filename, silent)
+
+    def from_prefixed_env(self, prefix: str = "FLASK", *,
+                          loads: Any = _json.loads) -> bool:
+        """Take PREFIX_NAME from the environment, as JSON if it is JSON."""
+        for name, value in sorted(os.environ.items()):
+            if name.startswith(f"{prefix}_"):
+                *outer, key = name[len(prefix) + 1:].split("__")
+                place: Any = self
+                for part in outer:
+                    place = place.setdefault(part, {})
+                place[key] = value
+                with contextlib.suppress(Exception):
+                    place[key] = loads(value)
+        return True
+
+    def get_namespace(self, namespace: str, lowercase: bool = True,
+                      trim_namespace: bool = True) -> dict[str, Any]:
+        """Return the settings whose names begin alike, by the rest."""
+        start = len(namespace) if trim_namespace else 0
+        return {key[start:].lower() if lowercase else key[start:]: value
+                for key, value in self.items() if key.startswith(namespace)}
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {super().__repr__()}>"
+
+
+# =============================================================================
+# 20. The development server
+# =============================================================================
+#
+# Python brings a WSGI server, `wsgiref.simple_server`.  It answers one client
+# at a time, asks the name service for its own name, and forgets a client that
+# still sends while it is being refused.  This section puts that right: a
+# thread for each connection, no look-ups, and the rest of an unread body is
+# read (up to a bound) before the connection closes: so the answer arrives.
+#
+# Two pieces of middleware stand here too: WSGI apps that wrap WSGI apps.
+#
+# Left out: HTTP/1.1 with keep-alive, TLS, the reloader.  Real traffic goes
+# through a real server: the app is plain WSGI (PEP 3333).
+
+_App = Callable[..., Any]
+_CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DRAINED = 16 * 1024 * 1024
+_NOT_SERVED = frozenset("""
+    exclude_patterns extra_files load_dotenv passthrough_errors processes
+    reloader_interval reloader_type request_handler ssl_context static_files
+    use_debugger use_evalex use_reloader""".split())
+
+
+def _printable(text: str) -> str:
+    """Return text for one line of a log: control characters are escaped."""
+    return _CONTROL_RE.sub(lambda m: f"\\x{ord(m[0]):02x}", text)
+
+
+class ProxyFix:
+    """Middleware that believes the X-Forwarded headers of known proxies.
+
+    Each number says how many proxies add to that header.  The value that many
+    places from the right is taken: whatever stands left of it the client may
+    have written.  What the environ held before is kept in it, under
+    "werkzeug.proxy_fix.orig".
+    """
+
+    def __init__(self, app: _App, x_for: int = 1, x_proto: int = 1,
+                 x_host: int = 0, x_port: int = 0, x_prefix: int = 0) -> None:
+        self.app = app
+        self.x_for, self.x_proto, self.x_host = x_for, x_proto, x_host
+        self.x_port, self.x_prefix = x_port, x_prefix
+
+    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+        """Answer as the wrapped app would without proxies."""
+        environ["werkzeug.proxy_fix.orig"] = {
+            key: environ.get(key) for key in (
+                "REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME",
+                "SERVER_PORT", "SCRIPT_NAME")}
+        environ.update(self._fixed(environ))
+        return self.app(environ, start_response)
+
+    def _trusted(self, environ, header, count):
+        values = environ.get(f"HTTP_X_FORWARDED_{header}", "").split(",")
+        if not 0 < count <= len(values):
+            return None
+        return values[-count].strip() or None
+
+    def _fixed(self, environ: dict) -> Iterator[tuple[str, str]]:
+        """Yield what the proxies say of client, scheme, host, port, prefix."""
+        address = self._trusted(environ, "FOR", self.x_for)
+        if address is not None:
+            yield "REMOTE_ADDR", address
+        scheme = self._trusted(environ, "PROTO", self.x_proto)
+        if scheme is not None:
+            yield "wsgi.url_scheme", scheme
+        host = self._trusted(environ, "HOST", self.x_host)
+        if host is not None and not _is_valid_host(host):
+            host = None
+        if host is not None:
+            name, port = _split_host(host)
+            yield "HTTP_HOST", host
+            yield "SERVER_NAME", name
+            if port:
+                yield "SERVER_PORT", port
+        port = self._trusted(environ, "PORT", self.x_port)
+        if port is not None and _number(port) is not None:
+            host = host or environ.get("HTTP_HOST")
+            if host:
+                yield "HTTP_HOST", f"{_split_host(host)[0]}:{port}"
+            yield "SERVER_PORT", port
+        prefix = self._trusted(environ, "PREFIX", self.x_prefix)
+        if prefix is not None:
+            prefix = prefix.strip("/")
+            yield "SCRIPT_NAME", prefix and f"/{prefix}"
+
+
+def _split_host(host: str) -> tuple[str, str]:
+    """Return name and port of a host: "[::1]:80" -> ("[::1]", "80")."""
+    name, colon, port = host.rpartition(":")
+    return (name, port) if colon and not port.endswith("]") else (host, "")
+
+
+class DispatcherMiddleware:
+    """Middleware that mounts apps below path prefixes.
+
+    DispatcherMiddleware(front, {"/api": api}) gives /api and /api/... to api,
+    which sees "/api" as its SCRIPT_NAME, and everything else to front.
+    """
+
+    def __init__(self, app: _App, mounts: dict[str, _App] | None = None):
+        self.app = app
+        self.mounts = mounts or {}
+
+    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+        """Answer with the app of the longest prefix."""
+        prefix, rest = environ.get("PATH_INFO", ""), ""
+        while "/" in prefix and prefix not in self.mounts:
+            prefix, _, last = prefix.rpartition("/")
+            rest = f"/{last}{rest}"
+        if prefix not in self.mounts:
+            return self.app(environ, start_response)
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+        environ["PATH_INFO"] = rest
+        return self.mounts[prefix](environ, start_response)
+
+
+@functools.lru_cache(maxsize=None)
+def _server_classes() -> tuple[Any, Any, Any]:
+    """Return wsgiref's server, its twin with threads, and the handler."""
+    # Imported when a server is wanted: it takes longer than all the rest.
+    from socketserver import TCPServer, ThreadingMixIn
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+    class _Handler(WSGIRequestHandler):
+        def address_string(self) -> str:
+            return str(self.client_address[0])
+
+        def log_message(self, format: str, *args: Any) -> None:
+            sys.stderr.write("%s - - [%s] %s\n" % (
+                self.address_string(), self.log_date_time_string(),
+                _printable(format % args)))
+
+        def finish(self) -> None:
+            """Read what the client still sends: closing would cut it off."""
+            super().finish()
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(1)
+                self.connection.settimeout(1)
+                left = _DRAINED
+                while left > 0 and (data := self.connection.recv(65536)):
+                    left -= len(data)
+
+    class _Server(WSGIServer):
+        request_queue_size = 128
+
+        def server_bind(self) -> None:
+            TCPServer.server_bind(self)
+            host, self.server_port = self.server_address[:2]
+            self.server_name = str(host)
+            self.setup_environ()
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Keep silent when the client has gone away."""
+            if not isinstance(sys.exc_info()[1], OSError):
+                super().handle_error(request, client_address)
+
+    class _ThreadedServer(ThreadingMixIn, _Server):
+        daemon_threads = True
+
+    return _Server, _ThreadedServer, _Handler
+
+
+def make_server(host: str, port: int, app: Callable[..., Any],
+                threaded: bool = False) -> Any:
+    """Return a server that listens; its serve_forever() answers.
+
+    Port 0 takes a free one: see the server's `port`.  Exits with one line
+    when the port is in use.
+    """
+    # Only a server needs it.
+    import socket
+    single, several, handler = _server_classes()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server_class = type("WSGIServer", (several if threaded else single,),
+                        {"address_family": family, "multithread": threaded})
+    try:
+        server = server_class((host, port), handler)
+    except OSError as error:
+        raise SystemExit(
+            f"Can't listen on {host} port {port}: {error.strerror}."
+            f" Is another program using it? Try port={port + 1}.") from None
+    server.set_app(app)
+    server.host, server.port = host, server.server_port
+    return server
+
+
+def run_simple(hostname: str, port: int, application: Callable[..., Any],
+               threaded: bool = False, **options: Any) -> None:
+    """Serve an app until Ctrl-C, and say where."""
+    unknown = set(options) - _NOT_SERVED
+    if unknown:
+        raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
+    server = make_server(hostname, port, application, threaded)
+    shown = f"[{hostname}]" if ":" in hostname else hostname
+    print(f" * Running on http://{shown}:{server.port} (Ctrl-C stops it)",
+          file=sys.stderr, flush=True)
+    for name in sorted(name for name in options if options[name]):
+        print(f" * {name} is not supported by this server", file=sys.stderr)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    finally:
+        server.server_close()
+
+
+# =============================================================================
+# 21. The test client
+# =============================================================================
+#
+# A WSGI app is a function, so a test needs no server.  EnvironBuilder makes an
+# environ of what a test says, such as data={"a": 1}; FlaskClient calls the app
+# with it.  Like a browser it keeps cookies and follows redirects; unlike one
+# it looks into the app: at the session, and at the context of a request.
+#
+# Left out: `Secure` keeps no cookie from plain http, where tests take place.
+
+# As browsers write names (HTML, "multipart/form-data encoding algorithm").
+_NAME_ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+_BODY_VARIABLES = "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"
+
+
+def _form_fields(data: Any) -> list[tuple[str, Any]]:
+    """Return (name, text or FileStorage); only a list is several values."""
+    fields = []
+    names = "stream", "filename", "content_type"
+    lists = data.lists() if isinstance(data, MultiDict) else data.items()
+    for name, values in lists:
+        for value in values if isinstance(values, list) else [values]:
+            if hasattr(value, "read") and not isinstance(value, FileStorage):
+                value = (value,)
+            if isinstance(value, tuple):
+                value = FileStorage(**dict(zip(names, value)), name=name)
+            fields.append((name, value))
+    return fields
+
+
+def encode_multipart(
+        values: Any, boundary: str | None = None) -> tuple[str, bytes]:
+    """Return (boundary, body) of a form; its files are read and closed."""
+    boundary = boundary or f"---------------{secrets.token_hex(16)}"
+    body = b""
+    for name, value in _form_fields(values):
+        head = f"\r\n--{boundary}\r\nContent-Disposition: form-data"
+        head += f'; name="{name.translate(_NAME_ESCAPES)}"'
+        data = str(value).encode()
+        if isinstance(value, FileStorage):
+            if value.filename is not None:
+                filename = value.filename.translate(_NAME_ESCAPES)
+                head += f'; filename="{filename}"'
+            guess = mimetypes.guess_type(value.filename or "")[0]
+            value.headers.setdefault(
+                "Content-Type", guess or "application/octet-stream")
+            head += "".join(f"\r\n{key}: {v}" for key, v in value.headers)
+            data = value.read()
+            value.close()
+        body += head.encode() + b"\r\n\r\n" + data
+    return boundary, body + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _encode_form(kind: str | None, data: Any) -> tuple[str, Any]:
+    """Return (content type, body) of a form, multipart if it has files."""
+    fields = _form_fields(data)
+    if kind is None:
+        has_files = any(isinstance(value, FileStorage) for _, value in fields)
+        kind = ("multipart/form-data" if has_files else
+                "application/x-www-form-urlencoded")
+    if not kind.startswith("multipart/form-data"):
+        return kind, _urlencode(fields)
+    boundary, body = encode_multipart(MultiDict(fields))
+    return f'multipart/form-data; boundary="{boundary}"', body
+
+
+class EnvironBuilder:
+    """The environ of a request that a test describes.
+
+    EnvironBuilder(app, path, base_url, subdomain, url_scheme, query_string,
+    method) takes what is missing from the app's configuration; a path as the
+    first argument needs no app.  `data` is text, bytes, a file, or a dict with
+    texts, files, tuples of (file, name, type), or lists of these.
+    """
+
+    def __init__(self, *args: Any, app: Any = None, **options: Any) -> None:
+        names = ["path", "base_url", "query_string", "method"]
+        if args and not isinstance(args[0], str):
+            app, args = args[0], args[1:]
+        if app is not None:
+            names[2:2] = ["subdomain", "url_scheme"]
+        options.update(zip(names, args))
+        take = options.pop              # What nobody takes is an error.
+        headers = Headers(take("headers", None))
+        auth = take("auth", None)
+        if isinstance(auth, tuple):
+            names = ["username", "password"]
+            auth = Authorization("basic", dict(zip(names, auth)))
+        if auth is not None:
+            headers["Authorization"] = auth.to_header()
+        self._environ = {
+            **(take("environ_base", None) or {}),
+            **self._url(getattr(app, "config", {}), take),
+            **self._body(getattr(app, "json", json), take, headers),
+            "REQUEST_METHOD": take("method", "GET").upper(),
+            "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0),
+            "wsgi.errors": take("errors_stream", None) or sys.stderr,
+            **{f"wsgi.{name}": take(name, False)
+               for name in ("multithread", "multiprocess", "run_once")},
+            **{"HTTP_" + name.upper().replace("-", "_"):
+               ", ".join(headers.getlist(name)) for name in headers.keys()},
+            **(take("environ_overrides", None) or {})}
+        if options:
+            raise TypeError(f"EnvironBuilder has no argument {list(options)}.")
+
+    def _url(self, config: Any, take: Any) -> dict:
+        path, base_url = take("path", "/"), take("base_url", None)
+        scheme, sub = take("url_scheme", None), take("subdomain", None)
+        url, query = urlsplit(path), take("query_string", None)
+        if base_url is None:
+            host = config.get("SERVER_NAME") or "localhost"
+            host = f"{sub}.{host}" if sub else host
+            scheme = scheme or config.get("PREFERRED_URL_SCHEME", "http")
+            base_url = urlunsplit((
+                url.scheme or scheme, url.netloc or host,
+                config.get("APPLICATION_ROOT", "/"), "", ""))
+        elif sub or scheme or "?" in base_url or "#" in base_url:
+            raise ValueError(f"{base_url!r} as a base URL goes with no query,"
+                             " fragment, subdomain or url_scheme.")
+        if query is not None and "?" in path:
+            raise ValueError(f"There are two queries: {path!r}, {query!r}.")
+        query = url.query if query is None else query
+        if not isinstance(query, str):
+            query = _urlencode(iter_multi_items(query))
+        base = urlsplit(iri_to_uri(base_url))
+        port = base.port or (443 if base.scheme == "https" else 80)
+        return {
+            "SCRIPT_NAME": _to_wsgi(unquote(base.path.rstrip("/"))),
+            "PATH_INFO": _to_wsgi(unquote(url.path)),
+            "QUERY_STRING": _to_wsgi(query),
+            "REQUEST_URI": _to_wsgi(path), "RAW_URI": _to_wsgi(path),
+            "SERVER_NAME": base.hostname or "", "SERVER_PORT": str(port),
+            "HTTP_HOST": base.netloc, "wsgi.url_scheme": base.scheme}
+
+    def _body(self, json: Any, take: Any, headers: Headers) -> dict:
+        headers.remove("Content-Length")
+        kind = take("content_type", headers.pop("Content-Type", None))
+        mimetype, stream = take("mimetype", None), take("input_stream", None)
+        data, value = take("data", None), take("json", None)
+        if [data, value, stream].count(None) < 2:
+            raise TypeError("Give only one of data, json and input_stream.")
+        if mimetype is not None:
+            kind = _with_charset(mimetype)
+        if value is not None:
+            data, kind = json.dumps(value), kind or "application/json"
+        elif isinstance(data, dict) and data:
+            kind, data = _encode_form(kind, data)
+        elif hasattr(data, "read"):
+            data = data.read()
+        data = data.encode() if isinstance(data, str) else data
+        stream = io.BytesIO(data) if data else stream
+        length = take("content_length", None)
+        if stream is not None:
+            stream.seek(0, 2)
+            length = stream.tell()
+        self._stream = io.BytesIO() if stream is None else stream
+        given = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": length}
+        return {"wsgi.input": self._stream, **{
+            key: str(text) for key, text in given.items() if text is not None}}
+
+    def get_environ(self) -> dict:
+        """Return the environ (PEP 3333), its body from the start."""
+        self._stream.seek(0)
+        return self._environ.copy()
+
+
+def create_environ(*args: Any, **options: Any) -> dict:
+    """Return the environ of an `EnvironBuilder(...)`."""
+    return EnvironBuilder(*args, **options).get_environ()
+
+
+def _origin(environ: dict) -> tuple[str, str]:
+    """Return host and path: they decide which cookies a request has."""
+    host = re.sub(r":[0-9]*\Z", "", environ.get("HTTP_HOST", "localhost"))
+    path = _from_wsgi(environ["SCRIPT_NAME"] + environ["PATH_INFO"])
+    return host.lower(), quote(path)
+
+
+class Cookie(types.SimpleNamespace):
+    """A cookie of a client; apps see `decoded_key` and `decoded_value`."""
+
+    @classmethod
+    def _of(cls, host: str, path: str, header: str) -> Cookie:
+        """Return the cookie that a Set-Cookie header makes."""
+        pair, *rest = header.split(";")
+        key, _, value = pair.partition("=")
+        parts = [part.partition("=") for part in rest]
+        given = {name.strip().lower(): text.strip() for name, _, text in parts}
+        decoded = next(iter(parse_cookie(pair).items()), (key, value))
+        return cls(
+            key=key.strip(), value=value.strip(),
+            decoded_key=decoded[0], decoded_value=decoded[1],
+            expires=parse_date(given.get("expires")),
+            max_age=int(given["max-age"]) if "max-age" in given else None,
+            domain=given.get("domain", "").lstrip(".") or host,
+            origin_only="domain" not in given,
+            path=given.get("path") or path.rpartition("/")[0] or "/",
+            secure="secure" in given, http_only="httponly" in given,
+            same_site=given.get("samesite"))
+
+    def _is_over(self) -> bool:
+        if self.max_age is not None:
+            return self.max_age <= 0
+        now = datetime.now(timezone.utc)
+        return self.expires is not None and self.expires <= now
+
+    def _goes_to(self, host: str, path: str) -> bool:
+        is_sub = not self.origin_only and host.endswith(f".{self.domain}")
+        return (host == self.domain or is_sub) and (
+            path == self.path or path.startswith(self.path.rstrip("/") + "/"))
+
+
+class TestResponse(Response):
+    """An answer, with its `request` and the `history` of redirects to it."""
+
+    __test__ = False                # not for pytest
+    default_mimetype = None
+    request: Any = None
+    history: tuple = ()
+
+    text = property(lambda self: self.get_data(as_text=True),
+                    doc="Return the body as text.")
+
+
+class ClientRedirectError(Exception):
+    """Redirects go in a circle."""
+
+
+def _sender(method: str) -> Any:
+    def send(self: Any, *args: Any, **options: Any) -> Any:
+        return self.open(*args, **{**options, "method": method})
+    send.__doc__ = f"Send a {method} request; see `open`."
+    return send
+
+
+class FlaskClient:
+    """A browser for tests; `with client:` keeps the last context."""
+
+    get, post, put, delete, patch, options, head, trace = map(
+        _sender, "GET POST PUT DELETE PATCH OPTIONS HEAD TRACE".split())
+    preserve_context = False
+
+    def __init__(self, application: Any, response_wrapper: Any = None,
+                 use_cookies: bool = True,
+                 allow_subdomain_redirects: bool = False) -> None:
+        self.application = application
+        self.response_wrapper: Any = TestResponse
+        if not issubclass(TestResponse, response_wrapper or TestResponse):
+            self.response_wrapper = type(
+                "TestResponse", (TestResponse, response_wrapper), {})
+        self.allow_subdomain_redirects = allow_subdomain_redirects
+        self.environ_base = {"REMOTE_ADDR": "127.0.0.1",
+                             "HTTP_USER_AGENT": f"microflask/{__version__}"}
+        self._jar: dict | None = {} if use_cookies else None
+        self._new_contexts: list = []
+        self._context_stack = contextlib.ExitStack()
+
+    def __enter__(self) -> FlaskClient:
+        if self.preserve_context:
+            raise RuntimeError("Cannot nest client invocations.")
+        self.preserve_context = True
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.preserve_context = False
+        self._context_stack.close()
+
+    @property
+    def _cookies(self) -> dict:
+        if self._jar is None:
+            raise TypeError("Cookies are disabled by use_cookies=False.")
+        return self._jar
+
+    def get_cookie(self, key: str, domain: str = "localhost",
+                   path: str = "/") -> Cookie | None:
+        """Return a cookie, or None."""
+        return self._cookies.get((domain, path, key))
+
+    def set_cookie(self, key: str, value: str = "", *,
+                   domain: str = "localhost", origin_only: bool = True,
+                   path: str = "/", **options: Any) -> None:
+        """Keep a cookie as if an app had set it with these arguments."""
+        options["domain"] = None if origin_only else domain
+        header = dump_cookie(key, value, path=path, **options)
+        self._keep(Cookie._of(domain, "/", header))
+
+    def delete_cookie(self, key: str, *, domain: str = "localhost",
+                      path: str = "/") -> None:
+        """Forget a cookie."""
+        self._cookies.pop((domain, path, key), None)
+
+    def _send_cookies(self, environ: dict) -> None:
+        origin = _origin(environ)
+        environ.pop("HTTP_COOKIE", None)
+        found = [f"{cookie.key}={cookie.value}"
+                 for cookie in self._cookies.values()
+                 if cookie._goes_to(*origin) and not cookie._is_over()]
+        if found:
+            environ["HTTP_COOKIE"] = "; ".join(found)
+
+    def _receive_cookies(self, environ: dict, headers: Headers) -> None:
+        for header in headers.getlist("Set-Cookie"):
+            self._keep(Cookie._of(*_origin(environ), header))
+
+    def _keep(self, cookie: Cookie) -> None:
+        place = cookie.domain, cookie.path, cookie.decoded_key
+        self._cookies[place] = cookie
+        if cookie._is_over():
+            del self._cookies[place]
+
+    @contextlib.contextmanager
+    def session_transaction(self, *args: Any, **options: Any) -> Any:
+        """Lend the session to a test; arguments as for `open`."""
+        app = self.application
+        ctx = app.test_request_context(*args, **options)
+        self._send_cookies(ctx.request.environ)
+        with ctx:
+            session = app.session_interface.open_session(app, ctx.request)
+        if session is None:
+            raise RuntimeError("The session interface opened no session.")
+        yield session
+        if not app.session_interface.is_null_session(session):
+            response = app.response_class()
+            with ctx:
+                app.session_interface.save_session(app, session, response)
+            self._receive_cookies(ctx.request.environ, response.headers)
+
+    def open(self, *args: Any, buffered: bool = False,
+             follow_redirects: bool = False, **options: Any) -> Any:
+        """Send a request, described as for EnvironBuilder or by an environ."""
+        given = args[0] if args else "/"
+        if isinstance(given, EnvironBuilder):
+            given = given.get_environ()
+        elif isinstance(given, str):
+            given = create_environ(*args, app=self.application, **options)
+        environ = getattr(given, "environ", given)
+        response = self._send({**self.environ_base, **environ}, buffered)
+        history: tuple = ()
+        while follow_redirects and response.status_code in {
+                301, 302, 303, 305, 307, 308}:
+            step = response.location, response.status_code
+            if step in [(past.location, past.status_code) for past in history]:
+                raise ClientRedirectError(f"Redirected twice: {step}.")
+            response.make_sequence()    # an app may act when this ends
+            response.close()
+            history += (response,)
+            response = self.resolve_redirect(response, buffered)
+            response.history = history
+        return response
+
+    def _send(self, environ: dict, buffered: bool) -> Any:
+        self._context_stack.close()
+        self._new_contexts.clear()
+        if self.preserve_context:
+            environ["microflask.preserve_context"] = self._new_contexts.append
+        if self._jar is not None:
+            self._send_cookies(environ)
+        response = self.response_wrapper(*run_wsgi_app(
+            self.application, environ, buffered))
+        response.request = Request(environ)
+        if self._jar is not None:
+            self._receive_cookies(environ, response.headers)
+        response.json_module = getattr(self.application, "json", json)
+        for ctx in self._new_contexts:
+            self._context_stack.enter_context(ctx)
+        return response
+
+    def resolve_redirect(self, response: Any, buffered: bool = False) -> Any:
+        """Ask for the location of a redirect, as a browser does."""
+        old = response.request.environ
+        url = urlsplit(urljoin(get_current_url(old), response.location))
+        host, new = _origin(old)[0], url.hostname or ""
+        if new != host and not (self.allow_subdomain_redirects
+                                and new.endswith(f".{host}")):
+            raise RuntimeError(f"No external redirects: {response.location}.")
+        root = quote(_from_wsgi(old["SCRIPT_NAME"]))
+        root = root if f"{url.path}/".startswith(f"{root}/") else ""
+        again = response.status_code in (307, 308)
+        method = old["REQUEST_METHOD"]
+        environ = {**old, **create_environ(
+            url.path[len(root):], f"{url.scheme}://{url.netloc}{root}",
+            url.query, method if again or method == "HEAD" else "GET",
+            errors_stream=old["wsgi.errors"])}
+        if again:
+            old["wsgi.input"].seek(0)
+            environ["wsgi.input"] = old["wsgi.input"]
+        else:
+            for name in _BODY_VARIABLES:
+                environ.pop(name, None)
+        return self.open(environ, buffered=buffered)
+
+
+Client = FlaskClient
+
+
+# =============================================================================
+# 22. The application context
+# =============================================================================
+#
+# Section 10 looks into a box; here is what lies in it.  An AppContext knows
+# the app and, while one is answered, the request.  `push` puts it into the
+# box, `pop` restores what was there before and runs the teardown functions.
+#
+# Contexts nest.  A request that starts inside a context of the same app shares
+# its `g` and leaves the app's teardown to it; a context without a request that
+# starts inside a request lends that request, its session and its URL adapter.
+#
+# Session, `g` and URL adapter are made when first touched: most requests need
+# one of them or none.
+
+
+def _announce(signal: Signal, app: Any, **values: Any) -> None:
+    """Send a signal of an app; nearly free when nobody listens."""
+    if signal.receivers:
+        signal.send(app, _async_wrapper=app.ensure_sync, **values)
+
+
+class _AppCtxGlobals:
+    """The namespace `g`: attributes that live as long as the context."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or the default."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: Any = _missing) -> Any:
+        """Remove an attribute and return it; KeyError without default."""
+        if default is _missing:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, after setting it if it is missing."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        ctx = _cv_app.get(None)
+        if ctx is None:
+            return object.__repr__(self)
+        return f"<flask.g of {ctx.app.name!r}>"
+
+
+class AppContext:
+    """What is current: an app and, maybe, the request that it answers.
+
+    Made by app.app_context(), app.request_context(environ) and
+    app.test_request_context(...); `with` pushes and pops it.
+    """
+
+    _g: Any = None
+    _session: Any = None
+    _url_adapter: Any = _missing
+    _flashes: list | None = None
+    _after_request_functions: Any = ()
+    _lender: AppContext | None = None
+    _shared: AppContext | None = None
+    _kept = 0
+
+    def __init__(self, app: Any, environ: dict | None = None,
+                 request: Any = None, session: Any = None) -> None:
+        self.app = app
+        self._tokens: list = []
+        if environ is not None and request is None:
+            request = app.request_class(environ)
+        self._request = request
+        if session is not None:
+            self._session = session
+
+    @property
+    def has_request(self) -> bool:
+        """Return True while a request is answered."""
+        return self._request is not None
+
+    @property
+    def request(self) -> Any:
+        """Return the request; RuntimeError if there is none."""
+        if self._request is None:
+            raise RuntimeError(
+                "Working outside of request context. This context was made"
+                " by app.app_context(), which holds no request; use"
+                " app.test_request_context() to have one.")
+        return self._request
+
+    @property
+    def g(self) -> Any:
+        """Return the namespace that lives as long as this context."""
+        if self._shared is not None:
+            return self._shared.g
+        if self._g is None:
+            self._g = self.app.app_ctx_globals_class()
+        return self._g
+
+    @property
+    def url_adapter(self) -> Any:
+        """Return the URL map as this request sees it, or None."""
+        owner = self._owner()
+        if owner._url_adapter is _missing:
+            owner._url_adapter = None    # Stays so when the host is refused.
+            owner._url_adapter = self.app.create_url_adapter(owner._request)
+        return owner._url_adapter
+
+    @property
+    def session(self) -> Any:
+        """Return the session, opened at its first use, and note the use."""
+        if self._request is None:
+            return self.request.session
+        session = self._open_session()
+        session.accessed = True
+        return session
+
+    def _owner(self) -> AppContext:
+        """Return the context whose request this is: itself or the lender."""
+        ctx = self
+        while ctx._lender is not None:
+            ctx = ctx._lender
+        return ctx
+
+    def _open_session(self):
+        owner = self._owner()
+        if owner._session is None:
+            interface = owner.app.session_interface
+            session = interface.open_session(owner.app, owner._request)
+            if session is None:
+                session = interface.make_null_session(owner.app)
+            owner._session = session
+        return owner._session
+
+    def _session_to_save(self):
+        """Return the session if it was opened or may need a fresh cookie."""
+        if (self._session is None and "HTTP_COOKIE" in self.request.environ
+                and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
+            return self._open_session()
+        return self._session
+
+    def copy(self) -> AppContext:
+        """Return a context with the same request and session, for a thread."""
+        return type(self)(self.app, request=self.request,
+                          session=self._open_session())
+
+    def match_request(self) -> None:
+        """Find the rule of the request's URL, or the error to raise later."""
+        request = self._request
+        try:
+            if self.url_adapter is not None:
+                found = self.url_adapter.match(return_rule=True)
+                request.url_rule, request.view_args = found
+        except HTTPException as error:
+            # A traceback would hold this frame, and so the request itself.
+            request.routing_exception = error.with_traceback(None)
+
+    def push(self) -> None:
+        """Make this the current context."""
+        outer = _cv_app.get(None)
+        first = not self._tokens
+        if first and outer is not None:
+            self._join(outer)
+        self._tokens.append(_cv_app.set(self))
+        if self._shared is None:
+            _announce(appcontext_pushed, self.app)
+        if first and self._lender is None and self._request is not None:
+            # Only the built-in interface may wait for the first use.
+            interface = self.app.session_interface
+            if type(interface) is not SecureCookieSessionInterface:
+                self._open_session()
+            self.match_request()
+
+    def _join(self, outer):
+        if self._request is None:
+            if outer._request is not None:
+                self._request, self._lender = outer._request, outer
+        elif outer.app is self.app:
+            self._shared = outer
+
+    def pop(self, exc: Any = _missing) -> None:
+        """Restore the context before this one; the last pop tears down."""
+        last = len(self._tokens) == 1 and not self._kept
+        try:
+            if last:
+                self._tear_down(sys.exc_info()[1] if exc is _missing else exc)
+        finally:
+            found = _cv_app.get(None)
+            if not self._tokens or found is not self:
+                raise AssertionError(
+                    f"Popped wrong app context: {self!r} instead of {found!r}."
+                    " Pop contexts in the reverse order of their pushes.")
+            _cv_app.reset(self._tokens.pop())
+            if self._shared is None:
+                _announce(appcontext_popped, self.app)
+            if last:
+                self._leave()
+
+    def _leave(self):
+        if self._lender is not None:
+            self._request = self._lender = None
+        self._shared = None
+
+    def _tear_down(self, exc):
+        try:
+            if self._request is not None and self._lender is None:
+                self._tear_down_request(self._request, exc)
+        finally:
+            if self._shared is None:
+                self.app.do_teardown_appcontext(exc)
+
+    def _tear_down_request(self, request, exc):
+        try:
+            self.app.do_teardown_request(exc)
+        finally:
+            request.close()
+            if request.routing_exception is not None:
+                # Raised, it holds the frames that hold the request.
+                request.routing_exception.__traceback__ = None
+
+    def _keep(self):
+        """Put off the teardown until `_release`: a stream still runs."""
+        self._kept += 1
+
+    def _release(self, exc):
+        self._kept -= 1
+        if not self._kept and not self._tokens:
+            self._tear_down(exc)
+            self._leave()
+
+    def __enter__(self) -> AppContext:
+        try:
+            self.push()
+        except BaseException as error:
+            self.pop(error)
+            raise
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        self.pop(value)
+
+    def __repr__(self) -> str:
+        if self._request is None:
+            return f"<AppContext of {self.app.name}>"
+        request = self._request
+        return (f"<RequestContext {request.url!r} [{request.method}]"
+                f" of {self.app.name}>")
+
+
+RequestContext = AppContext
+
+
+# =============================================================================
+# 23. Helpers a view calls
+# =============================================================================
+#
+# Small functions that look into the box, so that a view need not be handed the
+# app or the request.  Most only pass on to a method of the current app, which
+# a subclass may replace.
+#
+# Files get the care here: a path from a URL is joined by `safe_join` alone,
+# and `send_file` answers with validators, ranges and a name to download.
+
+_WINDOWS = os.name == "nt"
+_DEVICES = frozenset("CON PRN AUX NUL CONIN$ CONOUT$".split()) | {
+    name + n for name in ("COM", "LPT") for n in "0123456789\xb9\xb2\xb3"}
+
+
+def has_app_context() -> bool:
+    """Return True where current_app and g can be used."""
+    return _cv_app.get(None) is not None
+
+
+def has_request_context() -> bool:
+    """Return True where request and session can be used."""
+    ctx = _cv_app.get(None)
+    return ctx is not None and ctx.has_request
+
+
+def _request_context(name):
+    """Return the current context; a RuntimeError if it has no request."""
+    if not has_request_context():
+        raise RuntimeError(
+            f"Working outside of request context. {name!r} can only be used"
+            " while a request is answered, such as in a view function.")
+    return _cv_app.get()
+
+
+def after_this_request(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Run f with the response of this request; it returns the response."""
+    owner = _request_context("after_this_request")._owner()
+    owner._after_request_functions = [*owner._after_request_functions, f]
+    return f
+
+
+def copy_current_request_context(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap f so that it sees this request, in another thread, too."""
+    original = _request_context("copy_current_request_context").copy()
+
+    @functools.wraps(f)
+    def wrapper(*args, **kwargs):
+        with original.copy() as ctx:
+            return ctx.app.ensure_sync(f)(*args, **kwargs)
+    return wrapper
+
+
+class _ContextStream:
+    """An iterator each of whose steps runs inside the context it began in."""
+
+    def __init__(self, ctx, iterator):
+        self._context = contextvars.copy_context()
+        self._ctx, self._iterator = ctx, iterator
+        ctx._keep()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            return self._context.run(next, self._iterator)
+        except StopIteration:
+            self.close()
+            raise
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    def close(self):
+        """End the iterator, then the context that waited for it."""
+        self._end(None)
+
+    def _end(self, error):
+        ctx, self._ctx = self._ctx, None
+        if ctx is None:
+            return
+        try:
+            if hasattr(self._iterator, "close"):
+                self._context.run(self._iterator.close)
+        finally:
+            self._context.run(ctx._release, error)
+
+    __del__ = close
+
+
+def stream_with_context(generator_or_function: Any) -> Any:
+    """Keep the request context while a stream is sent.
+
+    Wraps an iterator, or decorates a function that returns one.  Teardown
+    functions run when the stream ends.
+    """
+    if not hasattr(generator_or_function, "__iter__"):
+        @functools.wraps(generator_or_function)
+        def decorated(*args, **kwargs):
+            return stream_with_context(generator_or_function(*args, **kwargs))
+        return decorated
+    return _ContextStream(
+        _request_context("stream_with_context"), iter(generator_or_function))
+
+
+def make_response(*args: Any) -> Response:
+    """Return the response that a view's return value would become.
+
+    make_response("text", 404) is for adding headers or cookies before the
+    view returns; without arguments the response is empty.
+    """
+    if not args:
+        return current_app.response_class()
+    return current_app.make_response(args[0] if len(args) == 1 else args)
+
+
+def url_for(endpoint: str, /, *, _anchor: str | None = None,
+            _method: str | None = None, _scheme: str | None = None,
+            _external: bool | None = None, **values: Any) -> str:
+    """Return the URL of an endpoint with these values; see Flask.url_for."""
+    return current_app.url_for(
+        endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme,
+        _external=_external, **values)
+
+
+def redirect(location: str, code: int = 302, Response: Any = None) -> Response:
+    """Return a response that sends the client to another URL."""
+    ctx = _cv_app.get(None)
+    if ctx is not None and Response is None:
+        return ctx.app.redirect(location, code=code)
+    return _redirect_to(location, code, Response)
+
+
+_default_aborter = Aborter()
+
+
+def abort(code: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
+    """Raise the HTTP error of a status code, or answer with a response."""
+    ctx = _cv_app.get(None)
+    aborter = _default_aborter if ctx is None else ctx.app.aborter
+    aborter(code, *args, **kwargs)
+    raise RuntimeError(f"The aborter returned instead of raising {code!r}.")
+
+
+def flash(message: str, category: str = "message") -> None:
+    """Keep a message in the session for the next page that shows messages."""
+    flashes = session.get("_flashes", [])
+    flashes.append((category, message))
+    session["_flashes"] = flashes
+    _announce(message_flashed, _cv_app.get().app,
+              message=message, category=category)
+
+
+def get_flashed_messages(with_categories: bool = False,
+                         category_filter: Iterable[str] = ()) -> list:
+    """Return the flashed messages, and take them out of the session.
+
+    Within one request each call sees the same messages.
+    """
+    ctx = _cv_app.get(None)
+    flashes = None if ctx is None else ctx._owner()._flashes
+    if flashes is None:
+        flashes = session.pop("_flashes") if "_flashes" in session else []
+        _cv_app.get()._owner()._flashes = flashes
+    if category_filter:
+        flashes = [pair for pair in flashes if pair[0] in category_filter]
+    return list(flashes) if with_categories else [text for _, text in flashes]
+
+
+def safe_join(directory: str, *untrusted: str) -> str | None:
+    """Join parts that came from a client to a directory, or return None.
+
+    None means that the path could leave the directory, or name a device.
+    Backslashes, dot-dot segments and NUL are refused on every system.
+    """
+    path = directory or "."
+    for part in filter(None, untrusted):
+        names = part.split("/")
+        if (part.startswith("/") or "\\" in part or "\0" in part
+                or ".." in names or _WINDOWS and (
+                    ":" in part or any(map(_is_device, names)))):
+            return None
+        path = posixpath.join(path, posixpath.normpath(part))
+    return path
+
+
+def _is_device(name):
+    return name.partition(".")[0].strip().upper() in _DEVICES
+
+
+def _ascii(text: str) -> str:
+    """Return the ASCII letters nearest to a text, without the others."""
+    # Only files need it.
+    import unicodedata
+    text = unicodedata.normalize("NFKD", text)
+    return text.encode("ascii", "ignore").decode("ascii")
+
+
+def secure_filename(filename: str) -> str:
+    """Return an ASCII file name that is safe to store under; maybe empty.
+
+    secure_filename("../../etc/passwd") -> "etc_passwd"
+    """
+    text = _ascii(filename)
+    for separator in filter(None, (os.sep, os.path.altsep)):
+        text = text.replace(separator, " ")
+    text = re.sub(r"[^A-Za-z0-9_.-]", "", "_".join(text.split())).strip("._")
+    return f"_{text}" if _WINDOWS and _is_device(text) else text
+
+
+def send_file(path_or_file: Any, mimetype: str | None = None,
+              as_attachment: bool = False, download_name: str | None = None,
+              conditional: bool = True, etag: bool | str = True,
+              last_modified: Any = None, max_age: Any = None) -> Response:
+    """Answer with a file: a path (relative to the app) or a binary file.
+
+    Sends a type, a name, validators and a cache lifetime (max_age in seconds
+    or a function of the path) and answers conditional and range requests.
+    Never pass a path that came from a client: see send_from_directory.
+    """
+    path, size, modified = None, None, last_modified
+    if isinstance(path_or_file, (str, os.PathLike)):
+        path = os.path.join(current_app.root_path, os.fspath(path_or_file))
+        stat = os.stat(path)
+        size, modified = stat.st_size, last_modified or stat.st_mtime
+        download_name = download_name or os.path.basename(path)
+    headers, mimetype = _file_head(mimetype, as_attachment, download_name)
+    if path is not None and current_app.config["USE_X_SENDFILE"]:
+        headers["X-Sendfile"], file = path, None
+    else:
+        file = open(path, "rb") if path is not None else path_or_file
+        size = size if path is not None else _size_in_memory(file)
+    response = current_app.response_class(
+        None if file is None else wrap_file(request.environ, file),
+        mimetype=mimetype, headers=headers, direct_passthrough=True)
+    if size is not None:
+        response.content_length = size
+    if modified is not None:
+        response.last_modified = modified
+    _set_lifetime(response, max_age, path)
+    if isinstance(etag, str):
+        response.set_etag(etag)
+    elif etag and path is not None:
+        check = zlib.adler32(path.encode()) & 0xffffffff
+        response.set_etag(f"{stat.st_mtime}-{size}-{check}")
+    return _conditional_file(response, size) if conditional else response
+
+
+def _file_head(mimetype, as_attachment, name):
+    """Return the headers that name a file, and its type."""
+    headers = Headers()
+    if mimetype is None:
+        if name is None:
+            raise TypeError(
+                "Unable to detect the MIME type because a file name is not"
+                " available. Pass 'mimetype' or 'download_name'.")
+        mimetype, encoding = mimetypes.guess_type(name)
+        # A browser would unpack an attachment and save it under a false name.
+        if encoding is not None and not as_attachment:
+            headers.set("Content-Encoding", encoding)
+    if name is not None:
+        value = "attachment" if as_attachment else "inline"
+        if not name.isascii():    # Not all know the other form (RFC 6266 D).
+            value = dump_options_header(value, {"filename": _ascii(name)})
+        headers.set("Content-Disposition", value, filename=name)
+    elif as_attachment:
+        raise TypeError("No name provided for attachment:"
+                        " pass 'download_name'.")
+    return headers, mimetype or "application/octet-stream"
+
+
+def _size_in_memory(file):
+    """Return the size of a file object where it is known for sure."""
+    if isinstance(file, io.TextIOBase):
+        raise ValueError(
+            f"The file {file!r} was opened as text, which can't be sent. Open"
+            " it in binary mode ('rb'), or use BytesIO.")
+    return file.getbuffer().nbytes if isinstance(file, io.BytesIO) else None
+
+
+def _set_lifetime(response: Any, max_age, path):
+    if max_age is None:
+        max_age = current_app.get_send_file_max_age
+    if callable(max_age):
+        max_age = max_age(path)
+    response.cache_control.no_cache = True
+    if max_age is not None:
+        if max_age > 0:
+            response.cache_control.no_cache = None
+            response.cache_control.public = True
+        response.cache_control.max_age = max_age
+        response.expires = int(time.time() + max_age)
+
+
+def _conditional_file(response, size):
+    """Apply the request's conditions; X-Sendfile goes when nothing is sent."""
+    try:
+        response.make_conditional(
+            request, accept_ranges=True, complete_length=size)
+    except BaseException:
+        response.close()
+        raise
+    if response.status_code == 304:
+        response.headers.pop("X-Sendfile", None)
+    return response
+
+
+def send_from_directory(directory: Any, path: Any, **kwargs: Any) -> Response:
+    """Answer with a file below a directory; 404 for anything else.
+
+    The directory is relative to the app's root; `path` may come from a client.
+    """
+    root = os.path.join(current_app.root_path, os.fspath(directory))
+    full = safe_join(root, os.fspath(path))
+    if full is None or not os.path.isfile(full):
+        raise NotFound()
+    return send_file(full, **kwargs)
+
+
+# =============================================================================
+# 24. Class-based views
+# =============================================================================
+#
+# A view may be a class: `as_view` makes the function that a rule needs.  By
+# default each request gets an object of its own, so `self` may keep state.
+# A MethodView sends each HTTP method to the method of that name.
+
+_VIEW_METHODS = ("get", "post", "head", "options", "delete", "put", "trace",
+                 "patch")
+
+
+class View:
+    """A view as a class: override dispatch_request(**values)."""
+
+    methods: Any = None
+    provide_automatic_options: bool | None = None
+    decorators: Any = ()
+    init_every_request = True
+
+    def dispatch_request(self) -> Any:
+        """Return the answer to the request; gets the URL's values."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no dispatch_request method.")
+
+    @classmethod
+    def as_view(cls, name: str, *class_args: Any,
+                **class_kwargs: Any) -> Callable[..., Any]:
+        """Return a view function of this name for add_url_rule.
+
+        The arguments are given to the class; `decorators` are applied, the
+        first one innermost.
+        """
+        shared = None
+        if not cls.init_every_request:
+            shared = cls(*class_args, **class_kwargs)
+
+        def dispatch(**values):
+            self = shared
+            if self is None:
+                self = view.view_class(*class_args, **class_kwargs)
+            return current_app.ensure_sync(self.dispatch_request)(**values)
+        dispatch.__name__, dispatch.__module__ = name, cls.__module__
+        view: Any = dispatch
+        for decorator in cls.decorators or ():
+            view = decorator(view)
+        # Routing and extensions look at these.
+        view.view_class = cls
+        view.__name__, view.__module__ = name, cls.__module__
+        view.__doc__, view.methods = cls.__doc__, cls.methods
+        view.provide_automatic_options = cls.provide_automatic_options
+        return view
+
+
+class MethodView(View):
+    """A view with one method for each HTTP method: get, post, ..."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Collect the methods that the class and its bases define."""
+        super().__init_subclass__(**kwargs)
+        if "methods" not in cls.__dict__:
+            found = {method for base in cls.__bases__
+                     for method in getattr(base, "methods", None) or ()}
+            found.update(name.upper() for name in _VIEW_METHODS
+                         if hasattr(cls, name))
+            if found:
+                cls.methods = found
+
+    def dispatch_request(self, **values: Any) -> Any:
+        """Call the method named like the request's; HEAD falls back to get."""
+        name = request.method.lower()
+        if name == "head" and not hasattr(self, name):
+            name = "get"
+        if not hasattr(self, name):
+            raise MethodNotAllowed(sorted(self.methods or ()))
+        return current_app.ensure_sync(getattr(self, name))(**values)
+
+
+# =============================================================================
+# 26. What an app and a blueprint share
+# =============================================================================
+#
+# Both are lists of registrations: routes, functions to run before and after
+# requests, error handlers, a folder of static files.  Each list is a dict from
+# the name of a blueprint (None: the app or the blueprint itself) to functions.
+#
+# Registrations are refused once the first request was answered: a worker that
+# registers late would answer differently from the others.
+
+_View = Callable[..., Any]
+_Decorator = Callable[[_View], _View]
+
+
+def _setup_method(f: _View) -> _View:
+    """Refuse a registering method once it comes too late."""
+    @functools.wraps(f)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_setup_finished(f.__name__)
+        return f(self, *args, **kwargs)
+    return checked
+
+
+def _hook(name: str, table: str, does: str) -> Callable[[Any, _View], _View]:
+    """Return a decorator method that appends to one of the tables."""
+    def register(self: Any, f: _View) -> _View:
+        self._check_setup_finished(name)
+        getattr(self, table).setdefault(None, []).append(f)
+        return f
+    register.__doc__ = does
+    return register
+
+
+def _shortcut(method: str) -> Callable[..., _Decorator]:
+    """Return a method like `route` for one HTTP method."""
+    def register(self: Any, rule: str, **options: Any) -> _Decorator:
+        if "methods" in options:
+            raise TypeError("Use the 'route' decorator to use the 'methods'"
+                            " argument.")
+        return self.route(rule, methods=[method], **options)
+    register.__doc__ = f"Register a view for {method} requests; see route."
+    return register
+
+
+def _find_root_path(import_name: str) -> str:
+    """Return the folder of a module or package; the current one if unknown."""
+    module = sys.modules.get(import_name)
+    file = getattr(module, "__file__", None)
+    if file is None and import_name != "__main__":
+        # Only for a module that was not imported yet.
+        import importlib.util
+        try:
+            spec = importlib.util.find_spec(import_name)
+        except (ImportError, ValueError):
+            spec = None
+        file = None if spec is None else spec.origin
+        if spec is not None and spec.submodule_search_locations:
+            return os.path.abspath(list(spec.submodule_search_locations)[0])
+    return os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
+
+
+def _blueprint_names(name: str) -> list[str]:
+    """Return a blueprint and those around it: "a.b" -> ["a.b", "a"]."""
+    names = [name]
+    while "." in name:
+        name = name.rpartition(".")[0]
+        names.append(name)
+    return names
+
+
+class Scaffold:
+    """What can be registered on an app and on a blueprint alike."""
+
+    name: str
+    _static_folder: str | None = None
+    _static_url_path: str | None = None
+
+    def __init__(self, import_name: str, static_folder: Any = None,
+                 static_url_path: str | None = None,
+                 template_folder: Any = None,
+                 root_path: str | None = None) -> None:
+        self.import_name = import_name
+        self.static_folder = static_folder
+        self.static_url_path = static_url_path
+        self.template_folder = template_folder
+        self.root_path = root_path or _find_root_path(import_name)
+        self.view_functions: dict[str, Callable[..., Any]] = {}
+        self.error_handler_spec: dict[Any, dict] = {}
+        self.before_request_funcs: dict[Any, list] = {}
+        self.after_request_funcs: dict[Any, list] = {}
+        self.teardown_request_funcs: dict[Any, list] = {}
+        self.template_context_processors: dict[Any, list] = {}
+        self.url_value_preprocessors: dict[Any, list] = {}
+        self.url_default_functions: dict[Any, list] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def _check_setup_finished(self, what: str) -> None:
+        raise NotImplementedError
+
+    # -- static files and resources
+
+    @property
+    def static_folder(self) -> str | None:
+        """Return the full path of the folder of static files, or None."""
+        if self._static_folder is None:
+            return None
+        return os.path.join(self.root_path, self._static_folder)
+
+    @static_folder.setter
+    def static_folder(self, value: Any) -> None:
+        if value is not None:
+            value = os.fspath(value).rstrip("/\\")
+        self._static_folder = value
+
+    @property
+    def has_static_folder(self) -> bool:
+        """Return True if static files are served."""
+        return self._static_folder is not None
+
+    @property
+    def static_url_path(self) -> str | None:
+        """Return the URL prefix of static files: "/" and the folder's name."""
+        if self._static_url_path is not None:
+            return self._static_url_path
+        if self._static_folder is None:
+            return None
+        return f"/{os.path.basename(self._static_folder)}".rstrip("/")
+
+    @static_url_path.setter
+    def static_url_path(self, value: str | None) -> None:
+        self._static_url_path = value if value is None else value.rstrip("/")
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return the seconds a file may be cached; None: ask each time."""
+        age = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        return int(age.total_seconds()) if isinstance(age, timedelta) else age
+
+    def send_static_file(self, filename: str) -> Response:
+        """Answer with a file of the static folder."""
+        if self.static_folder is None:
+            raise RuntimeError("'static_folder' must be set to serve"
+                               f" static files of {self!r}.")
+        age = self.get_send_file_max_age(filename)
+        return send_from_directory(self.static_folder, filename, max_age=age)
+
+    def open_resource(self, resource: str, mode: str = "rb",
+                      encoding: str | None = None) -> Any:
+        """Open a file below the root path for reading."""
+        if mode not in ("r", "rt", "rb"):
+            raise ValueError(f"Resources can only be opened for reading,"
+                             f" not with mode {mode!r}.")
+        if mode != "rb":
+            encoding = encoding or "utf-8"
+        return open(os.path.join(self.root_path, resource), mode,
+                    encoding=encoding)
+
+    # -- routes
+
+    get = _shortcut("GET")
+    post = _shortcut("POST")
+    put = _shortcut("PUT")
+    delete = _shortcut("DELETE")
+    patch = _shortcut("PATCH")
+
+    def route(self, rule: str, **options: Any) -> _Decorator:
+        """Register the decorated function as the view of a URL rule.
+
+        Options: methods, endpoint, defaults, subdomain, host, strict_slashes,
+        and the others of Rule.
+        """
+        def decorator(f: _View) -> _View:
+            endpoint = options.pop("endpoint", None)
+            self.add_url_rule(rule, endpoint, f, **options)
+            return f
+        return decorator
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None,
+                     view_func: _View | None = None,
+                     provide_automatic_options: bool | None = None,
+                     **options: Any) -> None:
+        """Register a URL rule; what `route` does, without the decorator."""
+        raise NotImplementedError
+
+    def endpoint(self, endpoint: str) -> _Decorator:
+        """Register the decorated function as the view of an endpoint."""
+        self._check_setup_finished("endpoint")
+
+        def decorator(f: _View) -> _View:
+            self.view_functions[endpoint] = f
+            return f
+        return decorator
+
+    # -- functions to run for each request
+
+    before_request = _hook(
+        "before_request", "before_request_funcs",
+        "Run a function before each request; what it returns is the answer.")
+    after_request = _hook(
+        "after_request", "after_request_funcs",
+        "Run a function with each response; it returns the response.")
+    teardown_request = _hook(
+        "teardown_request", "teardown_request_funcs",
+        "Run a function when a request ends, with its exception or None.")
+    context_processor = _hook(
+        "context_processor", "template_context_processors",
+        "Add the dict that a function returns to each template's names.")
+    url_value_preprocessor = _hook(
+        "url_value_preprocessor", "url_value_preprocessors",
+        "Run a function with endpoint and values of each matched URL.")
+    url_defaults = _hook(
+        "url_defaults", "url_default_functions",
+        "Run a function with endpoint and values of each URL to build.")
+
+    # -- error handlers
+
+    def errorhandler(self, code_or_exception: Any) -> _Decorator:
+        """Register the decorated function for a status code or exception."""
+        def decorator(f: _View) -> _View:
+            self.register_error_handler(code_or_exception, f)
+            return f
+        return decorator
+
+    @_setup_method
+    def register_error_handler(self, code_or_exception: Any, f: _View) -> None:
+        """Register a function for a status code or an exception class."""
+        kind, code = self._error_kind(code_or_exception)
+        handlers = self.error_handler_spec.setdefault(None, {})
+        handlers.setdefault(code, {})[kind] = f
+
+    @staticmethod
+    def _error_kind(code_or_exception: Any) -> tuple[type, int | None]:
+        """Return (class, code): 404 -> (NotFound, 404)."""
+        kind = code_or_exception
+        if isinstance(kind, int):
+            if kind not in default_exceptions:
+                raise ValueError(
+                    f"{kind!r} is not a recognized HTTP error code. Use a"
+                    " subclass of HTTPException with that code instead.")
+            kind = default_exceptions[kind]
+        if isinstance(kind, Exception):
+            raise TypeError(f"{kind!r} is an instance, not a class. Handlers"
+                            " can only be registered for classes or codes.")
+        if not isinstance(kind, type) or not issubclass(kind, Exception):
+            raise ValueError(f"{kind!r} is not an Exception subclass or an"
+                             " HTTP error code.")
+        return kind, kind.code if issubclass(kind, HTTPException) else None
+
+
+# =============================================================================
+# 27. Blueprints
+# =============================================================================
+#
+# A blueprint is a recording: registrations are kept as functions of the app to
+# come and replayed when it is registered, with the prefix and the name given
+# there.  Its hooks hear only of requests to its own views; hooks named "app"
+# are passed on to the app.  Blueprints nest: names are joined by dots, URL
+# prefixes by slashes, and the hooks of the outer ones run for the inner ones.
+
+
+def _view_name(view_func: _View | None, rule: str) -> str:
+    """Return the endpoint of a view that was given none: its name."""
+    if view_func is None:
+        raise AssertionError(f"The rule {rule!r} has no view function: pass"
+                             " 'view_func' or 'endpoint'.")
+    return view_func.__name__
+
+
+class BlueprintSetupState:
+    """One registration of a blueprint: what its recorded functions get."""
+
+    def __init__(self, blueprint: Blueprint, app: Any, options: dict,
+                 first_registration: bool) -> None:
+        self.app = app
+        self.blueprint = blueprint
+        self.options = options
+        self.first_registration = first_registration
+        self.subdomain = options.get("subdomain")
+        if self.subdomain is None:
+            self.subdomain = blueprint.subdomain
+        self.url_prefix = options.get("url_prefix")
+        if self.url_prefix is None:
+            self.url_prefix = blueprint.url_prefix
+        self.name = options.get("name", blueprint.name)
+        self.name_prefix = options.get("name_prefix", "")
+        self.url_defaults = {**blueprint.url_values_defaults,
+                             **(options.get("url_defaults") or {})}
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None,
+                     view_func: _View | None = None, **options: Any) -> None:
+        """Register a rule on the app, with the prefix and the name."""
+        if self.url_prefix is not None:
+            inner = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}"
+            rule = inner if rule else self.url_prefix
+        options.setdefault("subdomain", self.subdomain)
+        if endpoint is None:
+            endpoint = _view_name(view_func, rule)
+        defaults = {**self.url_defaults,
+                    **(options.pop("defaults", None) or {})}
+        self.app.add_url_rule(
+            rule, f"{self.name_prefix}.{self.name}.{endpoint}".lstrip("."),
+            view_func, defaults=defaults, **options)
+
+
+def _app_hook(name: str) -> Callable[[Any, _View], _View]:
+    """Return a decorator method that passes a function on to the app."""
+    def register(self: Any, f: _View) -> _View:
+        self.record_once(lambda state: getattr(state.app, name)(f))
+        return f
+    register.__doc__ = f"Register a function as {name} of the whole app does."
+    return register
+
+
+class Blueprint(Scaffold):
+    """A part of an app: views, hooks and files, registered as a whole.
+
+    The endpoints of its views are "name.view"; `url_for(".view")` is short
+    for that inside the blueprint.
+    """
+
+    def __init__(self, name: str, import_name: str, static_folder: Any = None,
+                 static_url_path: str | None = None,
+                 template_folder: Any = None,
+                 url_prefix: str | None = None, subdomain: str | None = None,
+                 url_defaults: dict | None = None,
+                 root_path: str | None = None) -> None:
+        super().__init__(import_name, static_folder, static_url_path,
+                         template_folder, root_path)
+        if not name or "." in name:
+            raise ValueError(f"'name' {name!r} may not be empty or contain a"
+                             " dot '.' character.")
+        self.name = name
+        self.url_prefix = url_prefix
+        self.subdomain = subdomain
+        self.url_values_defaults = url_defaults or {}
+        self.deferred_functions: list[Callable[..., Any]] = []
+        self._blueprints: list[tuple[Blueprint, dict]] = []
+        self._got_registered_once = False
+
+    def _check_setup_finished(self, what: str) -> None:
+        if self._got_registered_once:
+            raise AssertionError(
+                f"The setup method {what!r} can no longer be called on the"
+                f" blueprint {self.name!r}: it has been registered already."
+                " Call it before 'register_blueprint'.")
+
+    @_setup_method
+    def record(self, f: Callable[..., Any]) -> None:
+        """Call f with the BlueprintSetupState at each registration."""
+        self.deferred_functions.append(f)
+
+    @_setup_method
+    def record_once(self, f: Callable[..., Any]) -> None:
+        """Call f with the BlueprintSetupState at the first registration."""
+        def once(state: BlueprintSetupState) -> None:
+            if state.first_registration:
+                f(state)
+        self.record(once)
+
+    @_setup_method
+    def add_url_rule(self, rule: str, endpoint: str | None = None,
+                     view_func: _View | None = None,
+                     provide_automatic_options: bool | None = None,
+                     **options: Any) -> None:
+        """Record a URL rule, relative to the blueprint's prefix."""
+        for text in (endpoint, getattr(view_func, "__name__", None)):
+            if text and "." in text:
+                raise ValueError(f"The endpoint {text!r} of a blueprint may"
+                                 " not contain a dot '.' character.")
+        self.record(lambda state: state.add_url_rule(
+            rule, endpoint, view_func,
+            provide_automatic_options=provide_automatic_options, **options))
+
+    @_setup_method
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Register a blueprint inside this one."""
+        if blueprint is self:
+            raise ValueError(f"Cannot register {self!r} on itself.")
+        self._blueprints.append((blueprint, options))
+
+    before_app_request = _app_hook("before_request")
+    after_app_request = _app_hook("after_request")
+    teardown_app_request = _app_hook("teardown_request")
+    app_context_processor = _app_hook("context_processor")
+    app_url_value_preprocessor = _app_hook("url_value_preprocessor")
+    app_url_defaults = _app_hook("url_defaults")
+
+    def app_errorhandler(self, code_or_exception: Any) -> _Decorator:
+        """Register the decorated function as an error handler of the app."""
+        self._check_setup_finished("app_errorhandler")
+
+        def decorator(f: _View) -> _View:
+            self.record_once(lambda state: state.app.register_error_handler(
+                code_or_exception, f))
+            return f
+        return decorator
+
+    def make_setup_state(
+            self, app: Any, options: dict,
+            first_registration: bool = False) -> BlueprintSetupState:
+        """Return the object that recorded functions are called with."""
+        return BlueprintSetupState(self, app, options, first_registration)
+
+    def register(self, app: Any, options: dict) -> None:
+        """Replay the recording on an app; called by register_blueprint."""
+        own_name = options.get("name", self.name)
+        name = f"{options.get('name_prefix', '')}.{own_name}".lstrip(".")
+        if name in app.blueprints:
+            whose = "this" if app.blueprints[name] is self else "a different"
+            raise ValueError(
+                f"The name {own_name!r} is already registered for {whose}"
+                f" blueprint {name!r}. Use 'name=' to provide a unique name.")
+        first = all(other is not self for other in app.blueprints.values())
+        app.blueprints[name] = self
+        self._got_registered_once = True
+        state = self.make_setup_state(app, options, first)
+        if self.has_static_folder:
+            state.add_url_rule(f"{self.static_url_path}/<path:filename>",
+                               "static", self.send_static_file)
+        self._merge_into(app, name)
+        for deferred in self.deferred_functions:
+            deferred(state)
+        for blueprint, inner in self._blueprints:
+            options = self._nested(state, blueprint, inner, name)
+            blueprint.register(app, options)
+
+    def _merge_into(self, app: Any, name: str) -> None:
+        """Enter the hooks and handlers under the blueprint's name."""
+        app.view_functions.update(self.view_functions)
+        for key, handlers in self.error_handler_spec.items():
+            key = name if key is None else f"{name}.{key}"
+            app.error_handler_spec[key] = {
+                code: dict(kinds) for code, kinds in handlers.items()}
+        for table in ("before_request_funcs", "after_request_funcs",
+                      "teardown_request_funcs", "template_context_processors",
+                      "url_default_functions", "url_value_preprocessors"):
+            for key, functions in getattr(self, table).items():
+                key = name if key is None else f"{name}.{key}"
+                getattr(app, table).setdefault(key, []).extend(functions)
+
+    @staticmethod
+    def _nested(state: BlueprintSetupState, blueprint: Blueprint,
+                options: dict, name: str) -> dict:
+        """Return the options of an inner blueprint, joined to the outer's."""
+        options = {**options, "name_prefix": name}
+        subdomain = options.get("subdomain")
+        if subdomain is None:
+            subdomain = blueprint.subdomain
+        subdomains = [one for one in (subdomain, state.subdomain)
+                      if one is not None]
+        if subdomains:
+            options["subdomain"] = ".".join(subdomains)
+        prefix = options.get("url_prefix")
+        if prefix is None:
+            prefix = blueprint.url_prefix
+        if state.url_prefix is not None and prefix is not None:
+            prefix = f"{state.url_prefix.rstrip('/')}/{prefix.lstrip('/')}"
+        elif prefix is None:
+            prefix = state.url_prefix
+        if prefix is not None:
+            options["url_prefix"] = prefix
+        return options
+
+
+# =============================================================================
+# 28. The application
+# =============================================================================
+#
+# All of the above meets here.  The class has three parts: setting up (rules,
+# hooks, blueprints, configuration), answering (from `wsgi_app` down to the
+# view and back up through `finalize_request`), and what to do with errors.
+#
+# Answering is a chain of short methods, each of which a subclass may replace.
+# An exception leaves the chain at `handle_user_exception`, which looks for a
+# handler; what nobody handles becomes a 500 in `handle_exception`.  A request
+# makes no reference cycle, so its memory goes when its answer has gone.
+
+
+def _debug_flag() -> bool:
+    """Return what FLASK_DEBUG says."""
+    value = os.environ.get("FLASK_DEBUG", "")
+    return bool(value) and value.lower() not in ("0", "false", "no")
+
+
+def _lifetime(value: Any) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def _send_static(filename: str) -> Response:
+    return current_app.send_static_file(filename)
+
+
+class _ErrorsStream:
+    """Where log lines go: the current request's wsgi.errors, or stderr."""
+
+    def write(self, text: str) -> Any:
+        """Write to the stream of the moment."""
+        return self._stream().write(text)
+
+    def flush(self) -> None:
+        """Flush the stream of the moment."""
+        self._stream().flush()
+
+    @staticmethod
+    def _stream() -> Any:
+        if has_request_context():
+            return request.environ.get("wsgi.errors") or sys.stderr
+        return sys.stderr
+
+
+wsgi_errors_stream = _ErrorsStream()
+
+
+@functools.lru_cache(maxsize=None)
+def _default_handler() -> Any:
+    # Imported when the first line is logged.
+    import logging
+    handler = logging.StreamHandler(wsgi_errors_stream)
+    handler.setFormatter(logging.Formatter(
+        "[%(asctime)s] %(levelname)s in %(module)s: %(message)s"))
+    return handler
+
+
+def has_level_handler(logger: Any) -> bool:
+    """Return True if a handler would take what the logger lets through."""
+    level = logger.getEffectiveLevel()
+    while logger:
+        if any(handler.level <= level for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
+def create_logger(app: Flask) -> Any:
+    """Return the logger of the app's name, with a handler."""
+    # Imported when the first line is logged.
+    import logging
+    logger = logging.getLogger(app.name)
+    if app.debug and not logger.level:
+        logger.setLevel(logging.DEBUG)
+    if not has_level_handler(logger):
+        logger.addHandler(_default_handler())
+    return logger
+
+
+_ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"
+_ANSWERS = ("Return a str, bytes, dict, list, iterator, Response or WSGI"
+            " callable, or a tuple of one of these and a status or headers.")
+
+
+def _unpack(rv: Any) -> tuple[Any, Any, Any]:
+    """Return (body, status, headers) of what a view returned."""
+    if not isinstance(rv, tuple):
+        body, status, headers = rv, None, None
+    elif len(rv) == 3:
+        body, status, headers = rv
+    elif len(rv) == 2:
+        body, second = rv
+        is_head = isinstance(second, (Headers, dict, tuple, list))
+        status, headers = (None, second) if is_head else (second, None)
+    else:
+        raise TypeError(
+            "The view function did not return a valid response tuple. The"
+            " tuple must have the form (body, status, headers), (body,"
+            f" status), or (body, headers), but it has {len(rv)} items.")
+    if body is None:
+        raise TypeError(
+            f"The view function for {request.endpoint!r} did not return a"
+            " valid response. The function either returned None or ended"
+            f" without a return statement. {_ANSWERS}")
+    return body, status, headers
+
+
+def _not_an_answer(body: Any) -> str:
+    return ("The view function did not return a valid response:"
+            f" it was a {type(body).__name__}. {_ANSWERS}")
+
+
+class Flask(Scaffold):
+    """A web application: a registry of views and a WSGI callable.
+
+    `import_name` is usually __name__; it tells where static files lie.
+    """
+
+    # May be set by subclasses.
+    request_class: Any = Request
+    response_class: Any = Response
+    aborter_class: Any = Aborter
+    app_ctx_globals_class: Any = _AppCtxGlobals
+    config_class: Any = Config
+    json_provider_class: Any = DefaultJSONProvider
+    session_interface: Any = SecureCookieSessionInterface()
+    test_client_class: Any = FlaskClient
+    url_map_class: Any = Map
+    url_rule_class: Any = Rule
+    default_config: Mapping[str, Any] = ImmutableDict({
+        "APPLICATION_ROOT": "/",
+        "DEBUG": None,
+        "EXPLAIN_TEMPLATE_LOADING": False,
+        "MAX_CONTENT_LENGTH": None,
+        "MAX_COOKIE_SIZE": 4093,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "MAX_FORM_PARTS": 1_000,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+        "PREFERRED_URL_SCHEME": "http",
+        "PROPAGATE_EXCEPTIONS": None,
+        "PROVIDE_AUTOMATIC_OPTIONS": True,
+        "SECRET_KEY": None,
+        "SECRET_KEY_FALLBACKS": None,
+        "SEND_FILE_MAX_AGE_DEFAULT": None,
+        "SERVER_NAME": None,
+        "SESSION_COOKIE_DOMAIN": None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_NAME": "session",
+        "SESSION_COOKIE_PARTITIONED": False,
+        "SESSION_COOKIE_PATH": None,
+        "SESSION_COOKIE_SAMESITE": None,
+        "SESSION_COOKIE_SECURE": False,
+        "SESSION_REFRESH_EACH_REQUEST": True,
+        "TEMPLATES_AUTO_RELOAD": None,
+        "TESTING": False,
+        "TRAP_BAD_REQUEST_ERRORS": None,
+        "TRAP_HTTP_EXCEPTIONS": False,
+        "TRUSTED_HOSTS": None,
+        "USE_X_SENDFILE": False,
+    })
+
+    # Shown by `app` but kept in its configuration.
+    testing = ConfigAttribute("TESTING")
+    secret_key = ConfigAttribute("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute(
+        "PERMANENT_SESSION_LIFETIME", _lifetime)
+
+    def __init__(self, import_name: str, static_url_path: str | None = None,
+                 static_folder: Any = "static", static_host: str | None = None,
+                 host_matching: bool = False, subdomain_matching: bool = False,
+                 template_folder: Any = "templates",
+                 instance_path: str | None = None,
+                 instance_relative_config: bool = False,
+                 root_path: str | None = None) -> None:
+        super().__init__(import_name, static_folder, static_url_path,
+                         template_folder, root_path)
+        if instance_path is None:
+            instance_path = self.auto_find_instance_path()
+        elif not os.path.isabs(instance_path):
+            raise ValueError(f"The instance path {instance_path!r} must be"
+                             " absolute. A relative path was given instead.")
+        self.instance_path = instance_path
+        self.config = self.make_config(instance_relative_config)
+        self.aborter = self.make_aborter()
+        self.json = self.json_provider_class(self)
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        self.subdomain_matching = subdomain_matching
+        self.blueprints: dict[str, Blueprint] = {}
+        self.extensions: dict[str, Any] = {}
+        self.teardown_appcontext_funcs: list = []
+        self.shell_context_processors: list = []
+        self.url_build_error_handlers: list = []
+        self._got_first_request = False
+        if bool(static_host) != host_matching and self.has_static_folder:
+            raise AssertionError(
+                "A host-matching app with static files needs a 'static_host',"
+                " and any other must not have one.")
+        if self.has_static_folder:
+            self.add_url_rule(f"{self.static_url_path}/<path:filename>",
+                              "static", _send_static, host=static_host)
+
+    # -- setting up
+
+    def _check_setup_finished(self, what: str) -> None:
+        if self._got_first_request:
+            raise AssertionError(
+                f"The setup method {what!r} can no longer be called on the"
+                " application. It has already handled its first request, any"
+                " changes will not be applied consistently. Register all"
+                " routes and functions while the program starts.")
+
+    @cached_property
+    def name(self) -> str:
+        """Return the import name, or the script's for a main program."""
+        if self.import_name == "__main__":
+            file = getattr(sys.modules["__main__"], "__file__", None)
+            if file is not None:
+                return os.path.splitext(os.path.basename(file))[0]
+        return self.import_name
+
+    @cached_property
+    def logger(self) -> Any:
+        """Return the logger with the app's name."""
+        return create_logger(self)
+
+    @property
+    def debug(self) -> bool:
+        """Return True in debug mode."""
+        return self.config["DEBUG"]
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Return the configuration that the app starts with."""
+        root = self.instance_path if instance_relative else self.root_path
+        return self.config_class(
+            root, {**self.default_config, "DEBUG": _debug_flag()})
+
+    def make_aborter(self) -> Aborter:
+        """Return what `abort` uses."""
+        return self.aborter_class()
+
+    def auto_find_instance_path(self) -> str:
+        """Return the folder for files of this installation of the app."""
+        top = self.import_name.partition(".")[0]
+        folder = _find_root_path(top)
+        if hasattr(sys.modules.get(top), "__path__"):
+            folder = os.path.dirname(folder)
+        if folder.startswith(sys.prefix + os.sep):
+            return os.path.join(sys.prefix, "var", f"{self.name}-instance")
+        return os.path.join(folder, "instance")
+
+    def open_instance_resource(self, resource: str, mode: str = "rb",
+                               encoding: str | None = "utf-8") -> Any:
+        """Open a file below the instance path, for writing too."""
+        return open(os.path.join(self.instance_path, resource), mode,
+                    encoding=None if "b" in mode else encoding)
+
+    @_setup_method
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Register a blueprint; options replace its url_prefix, name, ..."""
+        blueprint.register(self, options)
+
+    def iter_blueprints(self) -> Iterable[Blueprint]:
+        """Return the registered blueprints, in the order of registration."""
+        return self.blueprints.values()
+
+    @_setup_method
+    def add_url_rule(self, rule: str, endpoint: str | None = None,
+                     view_func: _View | None = None,
+                     provide_automatic_options: bool | None = None,
+                     **options: Any) -> None:
+        """Register a URL rule; what `route` does, without the decorator."""
+        if endpoint is None:
+            endpoint = _view_name(view_func, rule)
+        methods = options.pop("methods", None)
+        if methods is None:
+            methods = getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(methods, str):
+            raise TypeError(f"Allowed methods must be a list of strings, for"
+                            f" example ['POST'], not {methods!r}.")
+        methods = {method.upper() for method in methods}
+        required = set(getattr(view_func, "required_methods", ()))
+        automatic = provide_automatic_options
+        if automatic is None:
+            automatic = getattr(view_func, "provide_automatic_options", None)
+        if automatic is None:
+            automatic = ("OPTIONS" not in methods
+                         and self.config["PROVIDE_AUTOMATIC_OPTIONS"])
+            if automatic:
+                required.add("OPTIONS")
+        if self.view_functions.get(endpoint, view_func) != view_func:
+            if view_func is not None:
+                raise AssertionError(
+                    "View function mapping is overwriting an existing endpoint"
+                    f" function: {endpoint}. Give the view another name, or"
+                    " pass 'endpoint'.")
+        added = self.url_rule_class(
+            rule, endpoint=endpoint, methods=methods | required, **options)
+        added.provide_automatic_options = automatic
+        self.url_map.add(added)
+        if view_func is not None:
+            self.view_functions[endpoint] = view_func
+
+    @_setup_method
+    def teardown_appcontext(self, f: _View) -> _View:
+        """Run a function when a context ends, with its exception or None."""
+        self.teardown_appcontext_funcs.append(f)
+        return f
+
+    @_setup_method
+    def shell_context_processor(self, f: _View) -> _View:
+        """Add the dict that a function returns to the names of the shell."""
+        self.shell_context_processors.append(f)
+        return f
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """Return the names of an interactive shell."""
+        names = {"app": self, "g": g}
+        for f in self.shell_context_processors:
+            names.update(f())
+        return names
+
+    def update_template_context(self, context: dict[str, Any]) -> None:
+        """Add what the context processors give; names there already win."""
+        given = dict(context)
+        for f in self._hooks(self.template_context_processors):
+            context.update(self.ensure_sync(f)())
+        context.update(given)
+
+    # -- contexts, clients, servers
+
+    def app_context(self) -> AppContext:
+        """Return a context without a request, for scripts and tests."""
+        return AppContext(self)
+
+    def request_context(self, environ: dict) -> AppContext:
+        """Return the context of the request that an environ describes."""
+        return AppContext(self, environ)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> AppContext:
+        """Return the context of a made-up request; see EnvironBuilder."""
+        builder = EnvironBuilder(self, *args, **kwargs)
+        return self.request_context(builder.get_environ())
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
+        """Return a client that sends requests to the app without a server."""
+        return (self.test_client_class or FlaskClient)(
+            self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def run(self, host: str | None = None, port: int | None = None,
+            debug: bool | None = None, **options: Any) -> None:
+        """Serve the app on this machine until Ctrl-C; not for production.
+
+        Host and port come from SERVER_NAME if that is set, otherwise they are
+        127.0.0.1 and 5000.  Port 0 takes a free one.
+        """
+        if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+            print(" * Ignoring a call to 'app.run()': the command line serves"
+                  " the app already.", file=sys.stderr)
+            return
+        if debug is not None:
+            self.debug = bool(debug)
+        name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
+        if port is None:
+            port = _number(number) or 5000
+        options.setdefault("threaded", True)
+        try:
+            run_simple(host or name or "127.0.0.1", int(port), self, **options)
+        finally:
+            # So that an interactive session may go on registering.
+            self._got_first_request = False
+
+    # -- answering
+
+    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+        """Answer a request: the WSGI entry point (PEP 3333)."""
+        return self.wsgi_app(environ, start_response)
+
+    def wsgi_app(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+        """Answer a request; middleware wraps this attribute, not the app."""
+        ctx = self.request_context(environ)
+        error: BaseException | None = None
+        try:
+            try:
+                ctx.push()
+                response = self.full_dispatch_request()
+            except Exception as failure:
+                error = failure
+                response = self.handle_exception(failure)
+            except BaseException as failure:
+                error = failure
+                raise
+            return response(environ, start_response)
+        finally:
+            if "microflask.preserve_context" in environ:
+                environ["microflask.preserve_context"](ctx)
+            if error is not None and self.should_ignore_error(error):
+                error = None
+            try:
+                ctx.pop(error)
+            finally:
+                # The error holds this frame, so this frame must not hold it.
+                error = None
+
+    def full_dispatch_request(self) -> Response:
+        """Run hooks and view, answer errors, finish the response."""
+        self._got_first_request = True
+        try:
+            if request_started.receivers:
+                request_started.send(self, _async_wrapper=self.ensure_sync)
+            rv = self.preprocess_request()
+            if rv is None:
+                rv = self.dispatch_request()
+        except Exception as error:
+            rv = self.handle_user_exception(error)
+        try:
+            return self.finalize_request(rv)
+        finally:
+            # An error that is its own answer holds this frame.
+            del rv
+
+    def preprocess_request(self) -> Any:
+        """Run the value preprocessors and the before_request functions."""
+        if self.url_value_preprocessors:
+            current = _cv_app.get()._request
+            for f in self._hooks(self.url_value_preprocessors):
+                f(current.endpoint, current.view_args)
+        if self.before_request_funcs:
+            for f in self._hooks(self.before_request_funcs):
+                rv = self.ensure_sync(f)()
+                if rv is not None:
+                    return rv
+        return None
+
+    def dispatch_request(self) -> Any:
+        """Call the view of the matched rule and return what it returns."""
+        current = _cv_app.get()._request
+        if current.routing_exception is not None:
+            self.raise_routing_exception(current)
+        rule = current.url_rule
+        if (current.method == "OPTIONS"
+                and getattr(rule, "provide_automatic_options", False)):
+            return self.make_default_options_response()
+        view = self.view_functions[rule.endpoint]
+        return self.ensure_sync(view)(**current.view_args)
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Raise what the URL map had to say against the request."""
+        raise request.routing_exception
+
+    def make_default_options_response(self) -> Response:
+        """Answer OPTIONS with the methods that the URL allows."""
+        response = self.response_class()
+        response.allow.update(_cv_app.get().url_adapter.allowed_methods())
+        return response
+
+    def make_response(self, rv: Any) -> Response:
+        """Turn what a view returned into a response.
+
+        A str, bytes, dict, list (JSON), iterator (streamed), Response, WSGI
+        callable; or a tuple (body, status), (body, headers) or (body, status,
+        headers) of one of these.
+        """
+        body, status, headers = _unpack(rv)
+        if isinstance(body, (str, bytes, bytearray, Iterator)):
+            return self.response_class(body, status=status, headers=headers)
+        if isinstance(body, (dict, list)):
+            response = self.json.response(body)
+        elif isinstance(body, self.response_class):
+            response = body
+        elif callable(body):
+            response = self._from_callable(body)
+        else:
+            raise TypeError(_not_an_answer(body))
+        if status is not None:
+            if isinstance(status, (str, bytes, bytearray)):
+                response.status = status
+            else:
+                response.status_code = status
+        if headers:
+            response.headers.update(headers)
+        return response
+
+    def _from_callable(self, body: Any) -> Response:
+        environ = request.environ
+        try:
+            if isinstance(body, HTTPException):
+                body = body.get_response(environ)
+            return self.response_class.force_type(body, environ)
+        except TypeError as error:
+            raise TypeError(f"{error}. {_not_an_answer(body)}") from error
+
+    def finalize_request(self, rv: Any,
+                         from_error_handler: bool = False) -> Response:
+        """Make the response and run what comes after the view."""
+        response = self.make_response(rv)
+        try:
+            response = self.process_response(response)
+            if request_finished.receivers:
+                request_finished.send(
+                    self, _async_wrapper=self.ensure_sync, response=response)
+        except Exception:
+            if not from_error_handler:
+                raise
+            self.logger.exception("Request finalizing failed with an error"
+                                  " while handling an error")
+        return response
+
+    def process_response(self, response: Response) -> Response:
+        """Run the after_request functions and save the session."""
+        ctx = _cv_app.get()
+        for f in ctx._after_request_functions:
+            response = self.ensure_sync(f)(response)
+        if self.after_request_funcs:
+            for f in self._reversed_hooks(self.after_request_funcs):
+                response = self.ensure_sync(f)(response)
+        session = ctx._session_to_save()
+        if session is not None:
+            if not self.session_interface.is_null_session(session):
+                self.session_interface.save_session(self, session, response)
+        return response
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Run the teardown_request functions."""
+        if self.teardown_request_funcs:
+            for f in self._reversed_hooks(self.teardown_request_funcs):
+                self.ensure_sync(f)(exc)
+        if request_tearing_down.receivers:
+            request_tearing_down.send(
+                self, _async_wrapper=self.ensure_sync, exc=exc)
+
+    def do_teardown_appcontext(self, exc: BaseException | None = None) -> None:
+        """Run the teardown_appcontext functions."""
+        for f in reversed(self.teardown_appcontext_funcs):
+            self.ensure_sync(f)(exc)
+        if appcontext_tearing_down.receivers:
+            appcontext_tearing_down.send(
+                self, _async_wrapper=self.ensure_sync, exc=exc)
+
+    def _hooks(self, table: dict) -> Iterator[Callable[..., Any]]:
+        """Yield the app's functions, then those of the outer blueprints in."""
+        request = _cv_app.get()._request
+        names = () if request is None else request.blueprints
+        for name in (None, *reversed(names)):
+            yield from table.get(name, ())
+
+    def _reversed_hooks(self, table: dict) -> Iterator[Callable[..., Any]]:
+        for name in (*_cv_app.get()._request.blueprints, None):
+            yield from reversed(table.get(name, ()))
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that may be called; an async one is wrapped."""
+        return self.async_to_sync(func) if _is_async(func) else func
+
+    def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that runs an async one to its end."""
+        @functools.wraps(func)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            # Imported when the first async function runs.
+            import asyncio
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return asyncio.run(func(*args, **kwargs))
+            # This thread has a loop, which can't wait for another one.
+            from concurrent.futures import ThreadPoolExecutor
+            context = contextvars.copy_context()
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(
+                    context.run, asyncio.run, func(*args, **kwargs)).result()
+        return run
+
+    # -- errors
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Return True if an HTTP error is to be treated like any other."""
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trap = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trap is None:
+            return self.debug and isinstance(e, BadRequestKeyError)
+        return bool(trap) and isinstance(e, BadRequest)
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Return True to keep an error from the teardown functions."""
+        return False
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        """Answer an exception by its handler; raise it again without one."""
+        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+            return self.handle_http_exception(e)
+        handler = self._find_error_handler(e)
+        if handler is not None:
+            return self.ensure_sync(handler)(e)
+        try:
+            raise e
+        finally:
+            # The exception holds this frame, so the frame must not hold it.
+            del e
+
+    def handle_http_exception(self, e: HTTPException) -> Any:
+        """Answer an HTTP error by its handler, or by itself."""
+        if isinstance(e, BadRequestKeyError) and (
+                self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+            e.show_exception = True
+        # Neither a proxied answer nor a redirect is an error.
+        if e.code is None or isinstance(e, RoutingException):
+            return e
+        handler = self._find_error_handler(e)
+        return e if handler is None else self.ensure_sync(handler)(e)
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Answer what nobody handled by a 500, or raise it to the server."""
+        got_request_exception.send(
+            self, _async_wrapper=self.ensure_sync, exception=e)
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        if propagate is None:
+            propagate = self.testing or self.debug
+        if propagate:
+            try:
+                raise e
+            finally:
+                del e
+        self.log_exception((type(e), e, e.__traceback__))
+        answer: Any = InternalServerError(original_exception=e)
+        handler = self._find_error_handler(answer)
+        if handler is not None:
+            answer = self.ensure_sync(handler)(answer)
+        return self.finalize_request(answer, from_error_handler=True)
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log an exception, with its traceback, under the request's path."""
+        current = _cv_app.get().request
+        self.logger.error("Exception on %s [%s]", _printable(current.path),
+                          _printable(current.method), exc_info=exc_info)
+
+    def _find_error_handler(self, e: Exception) -> Any:
+        """Return the nearest handler, or None.
+
+        A code beats a class; then the blueprint beats the app; then the
+        nearest class of the exception's bases counts.
+        """
+        if not self.error_handler_spec:
+            return None
+        names = (*_cv_app.get().request.blueprints, None)
+        code = self._error_kind(type(e))[1]
+        for key in (None,) if code is None else (code, None):
+            for name in names:
+                kinds = self.error_handler_spec.get(name, {}).get(key) or {}
+                for kind in type(e).__mro__:
+                    if kind in kinds:
+                        return kinds[kind]
+        return None
+
+    # -- URLs
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return the URL map bound to a request, or to SERVER_NAME."""
+        config = self.config
+        if request is None:
+            if config["SERVER_NAME"] is None:
+                return None
+            return self.url_map.bind(
+                config["SERVER_NAME"], script_name=config["APPLICATION_ROOT"],
+                url_scheme=config["PREFERRED_URL_SCHEME"])
+        if config["TRUSTED_HOSTS"] is not None:
+            request.trusted_hosts = config["TRUSTED_HOSTS"]
+        get_host(request.environ, request.trusted_hosts)    # Or it is a 400.
+        server_name, subdomain = config["SERVER_NAME"], None
+        if self.url_map.host_matching:
+            server_name = None
+        elif not self.subdomain_matching:
+            subdomain = self.url_map.default_subdomain or ""
+        return self.url_map.bind_to_environ(
+            request.environ, server_name=server_name, subdomain=subdomain)
+
+    def url_for(self, endpoint: str, /, *, _anchor: str | None = None,
+                _method: str | None = None, _scheme: str | None = None,
+                _external: bool | None = None, **values: Any) -> str:
+        """Return the URL of an endpoint with these values.
+
+        ".view" is relative to the current blueprint; values that the rule
+        doesn't know become the query.  During a request the URL has no host
+        unless _external is true; outside it has one, from SERVER_NAME.
+        """
+        ctx = _cv_app.get(None)
+        adapter = (self.create_url_adapter(None) if ctx is None
+                   else ctx.url_adapter)
+        current = None if ctx is None else ctx._request
+        if adapter is None:
+            raise RuntimeError(
+                "Unable to build URLs outside an active request without"
+                " 'SERVER_NAME' configured. Also configure 'APPLICATION_ROOT'"
+                " and 'PREFERRED_URL_SCHEME' as needed.")
+        if current is not None and endpoint[:1] == ".":
+            endpoint = f"{current.blueprint or ''}{endpoint}".lstrip(".")
+        if _external is None:
+            _external = current is None or _scheme is not None
+        if _scheme is not None and not _external:
+            raise ValueError(
+                "When specifying '_scheme', '_external' must be True.")
+        self.inject_url_defaults(endpoint, values)
+        try:
+            url = adapter.build(endpoint, values, method=_method,
+                                url_scheme=_scheme, force_external=_external)
+        except BuildError as error:
+            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme,
+                          _external=_external)
+            return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            url = f"{url}#{quote(_anchor, safe=_ANCHOR_SAFE)}"
+        return url
+
+    def inject_url_defaults(self, endpoint: str, values: dict) -> None:
+        """Run the url_defaults functions for an endpoint."""
+        if not self.url_default_functions:
+            return
+        names: list = [None]
+        if "." in endpoint:
+            names += reversed(_blueprint_names(endpoint.rpartition(".")[0]))
+        for name in names:
+            for f in self.url_default_functions.get(name, ()):
+                f(endpoint, values)
+
+    def handle_url_build_error(self, error: BuildError, endpoint: str,
+                               values: dict) -> str:
+        """Ask the url_build_error_handlers for a URL, or raise the error."""
+        for handler in self.url_build_error_handlers:
+            try:
+                url = handler(error, endpoint, values)
+            except BuildError as other:
+                error = other
+            else:
+                if url is not None:
+                    return url
+        try:
+            raise error
+        finally:
+            del error    # As above.
+
+    def redirect(self, location: str, code: int = 302) -> Response:
+        """Return a response that sends the client to another URL."""
+        return _redirect_to(location, code, self.response_class)
+
+
+# =============================================================================
+# The end: names that are asked for and not here, and the licence
+# =============================================================================
+
+_LEFT_OUT = {
+    "_app_ctx_stack": "it is gone from Flask; use app_ctx",
+    "_request_ctx_stack": "it is gone from Flask; use request_ctx",
+    "total_seconds": "it is gone from Flask; use timedelta.total_seconds()",
+    "url_quote": "it is gone from Flask; use urllib.parse.quote",
+    "url_unquote": "it is gone from Flask; use urllib.parse.unquote",
+    "url_parse": "it is gone from Flask; use urllib.parse.urlsplit",
+    "url_encode": "it is gone from Flask; use urllib.parse.urlencode",
+    "url_decode": "it is gone from Flask; use urllib.parse.parse_qs",
+    **dict.fromkeys(
+        """before_render_template get_template_attribute render_template
+        render_template_string stream_template stream_template_string
+        DispatchingJinjaLoader Environment FileSystemLoader DictLoader Template
+        TemplateNotFound TemplateSyntaxError UndefinedError""".split(),
+        "templates are not part of this version"),
+    **dict.fromkeys(
+        """AppGroup FlaskCliRunner FlaskGroup NoAppException ScriptInfo
+        load_dotenv pass_script_info with_appcontext""".split(),
+        "commands are not part of this version"),
+    **dict.fromkeys(
+        """DebuggedApplication ProfilerMiddleware LintMiddleware
+        ProxyMiddleware SharedDataMiddleware""".split(),
+        "it is left out; any WSGI middleware can wrap app.wsgi_app"),
+    **dict.fromkeys(
+        "Local LocalManager LocalStack release_local".split(),
+        "it is left out; use a contextvars.ContextVar"),
+    "OrderedMultiDict": "it is left out; use MultiDict",
+    "get_path_info": "it is left out; use request.path",
+    "is_resource_modified": "it is left out; use response.make_conditional",
+    "HMACAlgorithm": "it is left out; give a Signer a digest_method",
+    "session_json_serializer": "it is left out; use TaggedJSONSerializer()",
+    **dict.fromkeys(
+        """PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple
+        TagUUID""".split(), "it is left out; derive from JSONTag"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is made when first asked for; say what is left out."""
+    if name == "default_handler":
+        return _default_handler()
+    if name == "NotImplemented":
+        return MethodNotImplemented    # Python's own name must stay Python's.
+    if name in _LEFT_OUT:
+        raise AttributeError(
+            f"{__name__} has no {name!r}, which Flask has or had:"
+            f" {_LEFT_OUT[name]}.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# History
+#
+#   0.1.0   The core: routing, requests, responses, sessions, signals,
+#           blueprints, the test client.
+#
+# BSD 3-Clause License
+#
+# Copyright (c) 2026, the microflask authors
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+#    this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright notice,
+#    this list of conditions and the following disclaimer in the documentation
+#    and/or other materials provided with the distribution.
+#
+# 3. Neither the name of the copyright holder nor the names of its contributors
+#    may be used to endorse or promote products derived from this software
+#    without specific prior written permission.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS"
+# AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+# IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+# ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE
+# LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR
+# CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF
+# SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS
+# INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN
+# CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE)
+# ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE
+# POSSIBILITY OF SUCH DAMAGE.
