@@ -28,6 +28,7 @@ Contents
   12. The request
   13. The response
   14. Routing
+  15. Templates
   16. Signing and passwords
   17. Sessions
   18. Signals
@@ -66,7 +67,9 @@ SPDX-License-Identifier: BSD-3-Clause (the text is at the end of the file)
 
 from __future__ import annotations
 
+import ast
 import base64
+import bisect
 import codecs
 import collections
 import contextlib
@@ -81,7 +84,10 @@ import http
 import io
 import itertools
 import json as _json
+import keyword
+import math
 import mimetypes
+import numbers
 import operator
 import os
 import posixpath
@@ -132,10 +138,10 @@ __all__ = [
     "Headers", "EnvironHeaders", "HeaderSet", "parse_set_header",
     # 7
     "Accept", "MIMEAccept", "LanguageAccept", "CharsetAccept",
-    "parse_accept_header", "RequestCacheControl", "ResponseCacheControl",
-    "ContentSecurityPolicy", "ContentRange", "parse_cache_control_header",
-    "parse_csp_header", "COEP", "COOP", "ETags", "parse_etags", "Range",
-    "parse_range_header", "parse_if_range_header",
+    "parse_accept_header", "cache_control_property", "RequestCacheControl",
+    "ResponseCacheControl", "ContentSecurityPolicy", "ContentRange",
+    "parse_cache_control_header", "parse_csp_header", "COEP", "COOP", "ETags",
+    "parse_etags", "Range", "parse_range_header", "parse_if_range_header",
     "parse_content_range_header", "Authorization", "WWWAuthenticate",
     "UserAgent",
     # 8
@@ -146,8 +152,8 @@ __all__ = [
     "FileStorage", "default_stream_factory", "parse_form_data",
     "FormDataParser",
     # 10
-    "LocalProxy", "current_app", "g", "request", "session", "app_ctx",
-    "request_ctx",
+    "Local", "LocalStack", "release_local", "LocalManager", "LocalProxy",
+    "current_app", "g", "request", "session", "app_ctx", "request_ctx",
     # 11
     "JSONProvider", "DefaultJSONProvider", "jsonify", "json",
     # 12
@@ -159,11 +165,17 @@ __all__ = [
     "BaseConverter", "UnicodeConverter", "RegexConverter", "AnyConverter",
     "PathConverter", "NumberConverter", "IntegerConverter", "FloatConverter",
     "UUIDConverter", "RuleFactory", "Rule", "Submount", "Subdomain",
-    "EndpointPrefix", "RuleTemplate", "MapAdapter", "Map",
+    "EndpointPrefix", "RuleTemplate", "RuleTemplateFactory", "MapAdapter",
+    "Map",
+    # 15
+    "TemplateError", "TemplateNotFound", "TemplateSyntaxError",
+    "TemplateRuntimeError", "UndefinedError", "Undefined", "Template",
+    "DictLoader", "FileSystemLoader", "Environment",
     # 16
     "BadData", "BadSignature", "BadTimeSignature", "SignatureExpired",
-    "BadPayload", "want_bytes", "base64_encode", "base64_decode", "Signer",
-    "TimestampSigner", "Serializer", "TimedSerializer", "URLSafeSerializer",
+    "BadHeader", "BadPayload", "want_bytes", "base64_encode", "base64_decode",
+    "HMACAlgorithm", "NoneAlgorithm", "Signer", "TimestampSigner",
+    "Serializer", "TimedSerializer", "URLSafeSerializer",
     "URLSafeTimedSerializer", "gen_salt", "generate_password_hash",
     "check_password_hash",
     # 17
@@ -186,8 +198,10 @@ __all__ = [
     # 23
     "has_app_context", "has_request_context", "after_this_request",
     "copy_current_request_context", "stream_with_context", "make_response",
-    "url_for", "redirect", "abort", "flash", "get_flashed_messages",
-    "safe_join", "secure_filename", "send_file", "send_from_directory",
+    "url_for", "redirect", "abort", "render_template",
+    "render_template_string", "stream_template", "stream_template_string",
+    "get_template_attribute", "flash", "get_flashed_messages", "safe_join",
+    "secure_filename", "send_file", "send_from_directory",
     # 24
     "View", "MethodView",
     # 26
@@ -195,7 +209,8 @@ __all__ = [
     # 27
     "BlueprintSetupState", "Blueprint",
     # 28
-    "wsgi_errors_stream", "has_level_handler", "create_logger", "Flask",
+    "wsgi_errors_stream", "has_level_handler", "DispatchingJinjaLoader",
+    "Flask",
 ]
 
 # Stands for "no argument given" where None is an argument.
@@ -213,13 +228,16 @@ _missing: Any = type("_Missing", (), {"__repr__": lambda self: "no value"})()
 # for text and for attributes in quotes, but not for scripts.
 
 
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(
+        ">", "&gt;").replace('"', "&#34;").replace("'", "&#39;")
+
+
 def escape(s: Any, /) -> Markup:
     """Return an object's text as Markup: "<b>" becomes "&lt;b&gt;"."""
     if type(s) is not str and hasattr(s, "__html__"):
         return Markup(s)
-    text = str(s).replace("&", "&amp;").replace("<", "&lt;").replace(
-        ">", "&gt;").replace('"', "&#34;").replace("'", "&#39;")
-    return str.__new__(Markup, text)
+    return str.__new__(Markup, _escaped(str(s)))
 
 
 def escape_silent(s: Any, /) -> Markup:
@@ -424,23 +442,30 @@ def _convert_url(parts, host, converters):
     return urlunsplit([parts.scheme, login + at + host, *others])
 
 
-_HOST_RE = re.compile(r"([a-z0-9._-]+|\[[a-f0-9]*:[a-f0-9:.]+\])"
+_HOST_RE = re.compile(r"(?:[a-z0-9._-]+|\[([a-f0-9:.]+)\])"
                       r"(?::([1-9][0-9]{0,4}))?", re.ASCII | re.IGNORECASE)
 _PORT_RE = re.compile(r":[0-9]+\Z")
 
 
 def _is_valid_host(host):
     match = _HOST_RE.fullmatch(host)
-    return match is not None and int(match[2] or 1) < 65536
+    if match is None or int(match[2] or 1) > 65535:
+        return False
+    if match[1] is None:
+        return True
+    import ipaddress    # Few hosts are in brackets.
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.IPv6Address(match[1]))
+    return False
 
 
-def host_is_trusted(host: str | None, trusted_list: Any = None) -> bool:
+def host_is_trusted(hostname: str | None, trusted_list: Any = None) -> bool:
     """Tell whether a host is valid and in a list, where ".x" is all of x."""
-    if host is None or not _is_valid_host(host):
+    if hostname is None or not _is_valid_host(hostname):
         return False
     if isinstance(trusted_list, str):
         trusted_list = [trusted_list]
-    name = "." + _PORT_RE.sub("", host.lower())
+    name = "." + _PORT_RE.sub("", hostname.lower())
     for entry in trusted_list or ():
         known = "." + _encode_idna(_PORT_RE.sub("", entry.lower().lstrip(".")))
         if name == known or entry[:1] == "." and name.endswith(known):
@@ -558,14 +583,15 @@ def unquote_header_value(value: str) -> str:
     return re.sub(r"(?s)\\(.)", r"\1", value[1:-1]) if is_quoted else value
 
 
-# Characters and quoted strings, up to a comma, the end, or an unclosed quote.
-_LIST_ITEM_RE = re.compile(r'(?s)((?:[^",]|"(?:[^"\\]|\\.)*")*)(,|\Z|")')
+# Characters and quoted strings, up to a comma, the end, or an unclosed quote,
+# which takes the rest: to look for its end again from there is quadratic.
+_LIST_ITEM_RE = re.compile(r'(?s)((?:[^",]|"(?:[^"\\]|\\.)*")*)(,|\Z|".*)')
 
 
 def parse_list_header(value: str) -> list[str]:
     """Return the items of a list: 'a, "b, c"' has two; an open quote none."""
     found = _LIST_ITEM_RE.findall(value)
-    if any(end == '"' for _, end in found):
+    if any(end[:1] == '"' for _, end in found):
         return []
     items = [item.strip(" \t") for item, _ in found]
     return [unquote_header_value(item) for item in items if item]
@@ -1405,6 +1431,9 @@ class EnvironHeaders(_Immutable, Headers):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.environ,)
+
     def __eq__(self, other: Any) -> Any:
         return isinstance(other, EnvironHeaders) and (
             self.environ is other.environ)
@@ -1625,7 +1654,7 @@ def parse_accept_header(value: str | None, cls: Any = None) -> Any:
     return (cls or Accept)(pairs)
 
 
-def _directive(key, empty, type):
+def cache_control_property(key: str, empty: Any, type: Any) -> Any:
     """Return a property for a directive; alone, its name means `empty`."""
     def read(self):
         if type is bool:
@@ -1645,11 +1674,19 @@ def _directive(key, empty, type):
     return property(read, write, lambda self: write(self, None))
 
 
-class RequestCacheControl(_HeaderText, ImmutableDict):
+class _CacheControl(_HeaderText):
+    cache_property = staticmethod(cache_control_property)
+
+    def __init__(self: Any, values: Any = (), on_update: Any = None) -> None:
+        dict.__init__(self, values or ())
+        self.on_update = on_update
+
+
+class RequestCacheControl(_CacheControl, ImmutableDict):
     """What the client asks of caches: `max_age`, `no_cache`, ..."""
 
 
-class ResponseCacheControl(_HeaderText, CallbackDict):
+class ResponseCacheControl(_CacheControl, CallbackDict):
     """What we ask of caches: `max_age`, `private`, ...; calls `on_update`."""
 
 
@@ -1664,8 +1701,9 @@ class ContentSecurityPolicy(_HeaderText, CallbackDict):
 class ContentRange(_HeaderText, CallbackDict):
     """The part that is sent, `stop` excluded; a change calls `on_update`."""
 
-    units, start, stop, length = [_directive(name, None, None) for name in (
-        "units", "start", "stop", "length")]
+    units, start, stop, length = [
+        cache_control_property(name, None, None)
+        for name in ("units", "start", "stop", "length")]
     unset = CallbackDict.clear
 
     def __init__(self, units, start, stop, length=None, on_update=None):
@@ -1705,21 +1743,21 @@ for _class, _empty, _type, _names in (
          " style-src style-src-attr style-src-elem worker-src")):
     for _name in _names.split():
         setattr(_class, _name.replace("-", "_"),
-                _directive(_name, _empty, _type))
+                cache_control_property(_name, _empty, _type))
 
 
 def parse_cache_control_header(value: str | None, on_update: Any = None,
                                cls: Any = None) -> Any:
     """Read a Cache-Control header, by default one of a request."""
-    control: Any = (cls or RequestCacheControl)(parse_dict_header(value or ""))
-    control.on_update = on_update
-    return control
+    make = cls or RequestCacheControl
+    return make(parse_dict_header(value or ""), on_update)
 
 
-def parse_csp_header(value: str | None, on_update: Any = None) -> Any:
+def parse_csp_header(value: str | None, on_update: Any = None,
+                     cls: Any = None) -> Any:
     """Read a Content-Security-Policy header."""
     rules = [rule.strip().partition(" ") for rule in (value or "").split(";")]
-    return ContentSecurityPolicy(
+    return (cls or ContentSecurityPolicy)(
         {name: text.strip() for name, _, text in rules if name}, on_update)
 
 
@@ -1812,18 +1850,20 @@ def _precondition(environ, etag, last_modified):
     """Return 412, 304 or, if the request may go on, None (RFC 9110 13.2.2)."""
     tag, weak = unquote_etag(etag)
 
-    def holds(name, contains, date_name):
-        tags = environ.get(name)
-        if tags:
-            return contains(parse_etags(tags))
-        date, then = map(parse_date, (environ.get(date_name), last_modified))
-        return then <= date if then and date else None
+    def unchanged_since(name):
+        date = parse_date(environ.get(name))
+        then = date and parse_date(last_modified)
+        return then <= date if date and then else None
 
-    if holds("HTTP_IF_MATCH", lambda tags: (None if weak else tag) in tags,
-             "HTTP_IF_UNMODIFIED_SINCE") is False:
+    match, none_match = map(
+        environ.get, ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"))
+    may_go_on = ((None if weak else tag) in parse_etags(match) if match
+                 else unchanged_since("HTTP_IF_UNMODIFIED_SINCE"))
+    if may_go_on is False:
         return 412
-    return 304 if holds("HTTP_IF_NONE_MATCH", lambda tags: tags.contains_weak(
-        tag), "HTTP_IF_MODIFIED_SINCE") else None
+    is_known = (parse_etags(none_match).contains_weak(tag) if none_match
+                else unchanged_since("HTTP_IF_MODIFIED_SINCE"))
+    return 304 if is_known else None
 
 
 def _requested_range(environ, etag, last_modified, length):
@@ -1848,8 +1888,16 @@ class Authorization(_HeaderText):
     _encoded_type: str | None = "basic"
 
     def __init__(self, auth_type, data=None, token=None):
-        self.type, self.token = auth_type, token
+        self.type, self.token = auth_type.lower(), token
         self.parameters = dict(data or ())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and (
+            other.type == self.type and other.token == self.token
+            and other.parameters == self.parameters)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
 
     @classmethod
     def from_header(cls, value: str | None) -> Any:
@@ -1899,24 +1947,26 @@ class WWWAuthenticate(Authorization):
     _on_update: Any = None
 
     def __init__(self, auth_type, values=None, token=None):
-        super().__init__(auth_type.lower(), values, token)
+        super().__init__(auth_type, values, token)
 
-    # A live dict that is kept would hold the challenge that holds it.
     parameters: Any = property(lambda self: CallbackDict(
         vars(self)["parameters"],
-        lambda changed: setattr(self, "parameters", dict(changed))))
+        lambda changed: setattr(self, "parameters", changed)))
+
+    def __setitem__(self, key, value):
+        parameters = {**self.parameters, key: value}
+        if value is None:
+            del parameters[key]
+        self.parameters = parameters
 
     def __setattr__(self, name, value):
         if name not in ("type", "parameters", "token", "_on_update"):
-            changed = {**self.parameters, name: value}
-            if value is None:
-                del changed[name]
-            name, value = "parameters", changed
-        vars(self)[name] = value
+            self[name] = value
+            return
+        # A copy, as the live dict would hold the challenge that holds it.
+        vars(self)[name] = dict(value) if name == "parameters" else value
         if self._on_update is not None and name != "_on_update":
             self._on_update(self)
-
-    __setitem__ = __setattr__
 
     def __str__(self) -> str:
         if self.type != "digest" or self.token is not None:
@@ -2144,32 +2194,21 @@ class FileStorage:
         if content_length is not None:
             self.headers["Content-Length"] = str(content_length)
 
-    @property
-    def content_type(self) -> str | None:
-        """Return the Content-Type of the part."""
-        return self.headers.get("Content-Type")
-
-    @property
-    def content_length(self) -> int:
-        """Return the Content-Length of the part, mostly 0: nobody sends it."""
-        return _number(self.headers.get("Content-Length")) or 0
-
-    @property
-    def mimetype(self) -> str:
-        """Return the Content-Type in lower case without its parameters."""
-        return parse_options_header(self.content_type)[0].lower()
-
-    @property
-    def mimetype_params(self) -> dict[str, str]:
-        """Return the parameters of the Content-Type."""
-        return parse_options_header(self.content_type)[1]
+    content_type = property(lambda self: self.headers.get("Content-Type"))
+    mimetype = property(
+        lambda self: parse_options_header(self.content_type)[0].lower())
+    mimetype_params = property(
+        lambda self: parse_options_header(self.content_type)[1])
+    # Mostly 0, as no browser sends it.
+    content_length = property(
+        lambda self: _number(self.headers.get("Content-Length")) or 0)
 
     def save(self, dst: Any, buffer_size: int = 16384) -> None:
         """Write what is left of the stream to a path or an open file."""
+        from shutil import copyfileobj  # 5 ms, and only for uploads
         given = hasattr(dst, "write")
         with contextlib.nullcontext(dst) if given else open(dst, "wb") as file:
-            for block in iter(lambda: self.stream.read(buffer_size), b""):
-                file.write(block)
+            copyfileobj(self.stream, file, buffer_size)
 
     def close(self) -> None:
         """Close the stream; this removes a temporary file."""
@@ -2207,8 +2246,8 @@ def parse_form_data(environ: dict, *args: Any, **options: Any) -> tuple:
     parser = FormDataParser(*args, **options)
     stream = get_input_stream(
         environ, max_content_length=parser.max_content_length)
-    mimetype, options = parse_options_header(environ.get("CONTENT_TYPE"))
-    return parser.parse(stream, mimetype, get_content_length(environ), options)
+    kind, parameters = parse_options_header(environ.get("CONTENT_TYPE"))
+    return parser.parse(stream, kind, get_content_length(environ), parameters)
 
 
 class FormDataParser:
@@ -2240,8 +2279,7 @@ class FormDataParser:
                 raise
         return (stream, *map(self.cls, found))
 
-    def _parse_multipart(self, body: _MultipartBody,
-                         content_length: int | None) -> tuple[list, list]:
+    def _parse_multipart(self, body, content_length):
         form: list = []
         files: list = []
         with contextlib.ExitStack() as to_close_on_errors:
@@ -2265,7 +2303,7 @@ class FormDataParser:
             to_close_on_errors.pop_all()
         return form, files
 
-    def _read_field(self, body: _MultipartBody, headers: Headers) -> str:
+    def _read_field(self, body, headers):
         value, limit = bytearray(), self.max_form_memory_size
         for block in body.data():
             value += block
@@ -2276,7 +2314,7 @@ class FormDataParser:
         return value.decode("latin-1" if is_latin else "utf-8", "replace")
 
 
-def _part_names(headers: Headers) -> tuple[str, str | None]:
+def _part_names(headers):
     disposition = _WINDOWS_FOLDER_RE.sub(
         r"\1", headers.get("Content-Disposition", ""))
     options = {name.lower(): unquote_header_value(value).replace("%22", '"')
@@ -2291,7 +2329,7 @@ def _part_names(headers: Headers) -> tuple[str, str | None]:
 class _MultipartBody:
     """A stream cut at its delimiters: preamble, head, data, head, data ..."""
 
-    def __init__(self, stream: Any, boundary: str | None) -> None:
+    def __init__(self, stream, boundary):
         if not boundary:
             raise ValueError("A multipart body without a boundary.")
         if not _BOUNDARY_RE.fullmatch(boundary):
@@ -2304,42 +2342,47 @@ class _MultipartBody:
         self._start = 1
         self._is_last = False
 
-    def heads(self) -> Any:
+    def heads(self):
         """Yield the headers of each part; its data is to be read then."""
         collections.deque(self.data(), maxlen=0)            # the preamble
         while not self._is_last:
             yield self._head()
         collections.deque(iter(self._read, b""), maxlen=0)  # the epilogue
 
-    def data(self) -> Any:
+    def data(self):
         """Yield what stands before the next delimiter, and skip that."""
-        buffer, at = self._buffer, self._start
-        while True:
-            at = buffer.find(self._mark, at)
-            rest = _MARK_END_RE.match(buffer, at + len(self._mark))
-            if at >= 0 and rest and buffer[at - 1:at] in (b"\r", b"\n"):
-                break
-            at += 1
-            if at == 0:                 # no mark was found
-                end = len(buffer) - 150     # longer than any delimiter
-                if end > self._start:
-                    yield bytes(buffer[self._start:end])
-                    del buffer[:end]
-                    self._start = 0
-                self._read_on()
+        buffer = self._buffer
+        while (found := self._find_delimiter()) is None:
+            end = len(buffer) - 150     # longer than any delimiter
+            if end > self._start:
+                yield bytes(buffer[self._start:end])
+                del buffer[:end]
+                self._start = 0
+            self._read_on()
+        at, rest = found
         has_crlf = buffer.endswith(b"\r\n", 0, at)
         data = bytes(buffer[self._start:at - 1 - has_crlf])
         self._is_last = rest[1] is not None
         del buffer[:rest.end()]
         yield data
 
-    def _head(self) -> Headers:
-        buffer, seen = self._buffer, 3
+    def _find_delimiter(self):
+        """Return where the mark stands and the match behind it, or None."""
+        buffer, at = self._buffer, self._start
+        while (at := buffer.find(self._mark, at)) >= 0:
+            rest = _MARK_END_RE.match(buffer, at + len(self._mark))
+            if rest and buffer[at - 1:at] in (b"\r", b"\n"):
+                return at, rest
+            at += 1
+        return None
+
+    def _head(self):
+        buffer, start = self._buffer, 0
         while (match := _BLANK_LINE_RE.search(
-                buffer, seen - 3, _MAX_PART_HEAD)) is None:
-            seen = max(3, len(buffer))
-            if seen >= _MAX_PART_HEAD:
+                buffer, start, _MAX_PART_HEAD)) is None:
+            if len(buffer) >= _MAX_PART_HEAD:
                 raise RequestEntityTooLarge()
+            start = max(0, len(buffer) - 3)
             self._read_on()
         # The second line end stays: the next delimiter may need it.
         self._start = len(match[0]) // 2
@@ -2353,7 +2396,7 @@ class _MultipartBody:
         return Headers._of([(name.strip(" \t"), value.strip(" \t"))
                             for name, _, value in pairs])
 
-    def _read_on(self) -> None:
+    def _read_on(self):
         block = self._read()
         if not block:
             raise ValueError("The multipart body has no closing delimiter.")
@@ -2365,13 +2408,11 @@ class _MultipartBody:
 # =============================================================================
 #
 # A view says `request.args`, and nobody has handed it a request.  So there
-# must be a global, and one that answers differently in every thread and task.
-#
-#   _cv_app    a ContextVar, one slot for each thread or task: the box
-#   request    a LocalProxy: at every use it looks into the box and forwards
-#
+# must be a global, and one that answers differently in every thread and task:
+# `request` is a LocalProxy.  At every use it looks into the box, a ContextVar
+# with a slot for each thread or task, and forwards to what lies there.
 # This section only looks.  Section 22 puts something in and takes it out
-# again.  Left out: Local, LocalStack, LocalManager; a ContextVar does it all.
+# again.  Boxes of your own are a ContextVar, or a Local or LocalStack.
 
 _cv_app: contextvars.ContextVar[Any] = contextvars.ContextVar("app context")
 
@@ -2409,6 +2450,96 @@ def _in_place(operation):
     return method
 
 
+class _Kept:
+    """What Local and LocalStack share: a variable, which may be given."""
+
+    _variable: Any
+    _empty: Any = dict
+
+    def __init__(self, context_var: Any = None) -> None:
+        vars(self)["_variable"] = context_var or contextvars.ContextVar("kept")
+
+    def __release_local__(self) -> None:
+        self._variable.set(self._empty())
+
+    def _kept(self):
+        return self._variable.get(None) or self._empty()
+
+    def __call__(self, name: Any = None, **options: Any) -> LocalProxy:
+        return LocalProxy(self, name, **options)
+
+
+class Local(_Kept):
+    """A namespace of which every thread and every task has its own."""
+
+    def _target(self, name):
+        """Return what finds the target of a proxy, and the rest of a name."""
+        return (lambda: self._kept()[name]), None
+
+    def __iter__(self) -> Iterator:
+        return iter(self._kept().items())
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._kept()[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Always a new dict: another task may have inherited this one.
+        self._variable.set({**self._kept(), name: value})
+
+    def __delattr__(self, name: str) -> None:
+        getattr(self, name)     # or raise an AttributeError
+        self._variable.set({key: kept for key, kept in self if key != name})
+
+
+class LocalStack(_Kept):
+    """A stack of which every thread and every task has its own."""
+
+    _empty = list
+    top = property(lambda self: (self._kept() or [None])[-1],
+                   doc="Return what was pushed last, or None.")
+
+    def _target(self, name):
+        return (lambda: self._kept()[-1]), name
+
+    def push(self, obj: Any) -> list:
+        """Put an object on top; return the whole stack as a list."""
+        self._variable.set([*self._kept(), obj])
+        return self._kept()
+
+    def pop(self) -> Any:
+        """Remove the top and return it, or None."""
+        *rest, last = self._kept() or [None]
+        self._variable.set(rest)
+        return last
+
+
+def release_local(local: Any) -> None:
+    """Empty a Local or a LocalStack for this thread or task."""
+    local.__release_local__()
+
+
+class LocalManager:
+    """Middleware that empties Locals and LocalStacks after each request."""
+
+    def __init__(self, locals: Any = ()) -> None:
+        self.locals = [locals] if isinstance(locals, _Kept) else [*locals]
+
+    def cleanup(self) -> None:
+        """Empty them now."""
+        for local in self.locals:
+            release_local(local)
+
+    def make_middleware(self, app: Any) -> Any:
+        """Return a WSGI app that empties them when `app` has answered."""
+        return lambda environ, start_response: ClosingIterator(
+            app(environ, start_response), self.cleanup)
+
+    middleware = make_middleware
+
+
 class LocalProxy:
     """A stand-in for an object that is looked up anew at every use.
 
@@ -2422,20 +2553,24 @@ class LocalProxy:
 
     def __init__(self, local: Any, name: str | None = None, *,
                  unbound_message: str = "object is not bound") -> None:
-        is_variable = isinstance(local, contextvars.ContextVar)
-        if not is_variable and not callable(local):
+        # A variable may be empty; an error of the function is its own affair.
+        empty: Any = LookupError
+        if isinstance(local, contextvars.ContextVar):
+            get = local.get
+        elif isinstance(local, (Local, LocalStack)):
+            get, name = local._target(name)
+        elif callable(local):
+            get, empty = local, ()
+        else:
             raise TypeError(f"Don't know how to proxy {local!r}: give a"
                             " ContextVar or a function.")
-        get = local.get if is_variable else local
         read: Any = operator.attrgetter(name) if name else None
 
         def find() -> Any:
             try:
                 target = get()
-            except LookupError:
-                if is_variable:
-                    raise RuntimeError(unbound_message) from None
-                raise
+            except empty:
+                raise RuntimeError(unbound_message) from None
             return target if read is None else read(target)
         object.__setattr__(self, "_get_current_object", find)
 
@@ -2480,11 +2615,11 @@ def _proxy(name, message) -> Any:
     return kind(_cv_app, name, unbound_message=message)
 
 
-def _shortcuts(proxy, path, cls):
+def _shortcuts(proxy, cls):
     """Give a proxy fast properties; where one fails, __getattr__ is asked."""
     for name in dir(cls):
         if not name.startswith("_"):
-            def get(self, read=operator.attrgetter(f"{path}.{name}")):
+            def get(self, read=operator.attrgetter(f"_request.{name}")):
                 return read(_cv_app.get(None))
             setattr(type(proxy), name, property(get))
 
@@ -2510,24 +2645,26 @@ request_ctx: Any = LocalProxy(
 # though RFC 8259 knows neither.
 
 
-def _json_default(value):
-    if isinstance(value, date):
-        return http_date(value)
+def _json_default(o):
+    if isinstance(o, date):
+        return http_date(o)
     import decimal      # Costly modules, and few values come here.
     import uuid
-    if isinstance(value, (decimal.Decimal, uuid.UUID)):
-        return str(value)
-    if hasattr(type(value), "__dataclass_fields__"):
+    if isinstance(o, (decimal.Decimal, uuid.UUID)):
+        return str(o)
+    if hasattr(type(o), "__dataclass_fields__"):
         import dataclasses
-        return dataclasses.asdict(value)
-    if hasattr(value, "__html__"):
-        return str(value.__html__())
-    raise TypeError(f"{value!r} is not JSON serializable; app.json.default can"
+        return dataclasses.asdict(o)
+    if hasattr(o, "__html__"):
+        return str(o.__html__())
+    raise TypeError(f"{o!r} is not JSON serializable; app.json.default can"
                     " be set to a function that returns what stands for it.")
 
 
 class JSONProvider:
     """What an app needs of JSON; a subclass defines `dumps` and `loads`."""
+
+    mimetype = "application/json"
 
     def __init__(self, app: Any) -> None:
         # The app holds its provider, so this must not hold the app.
@@ -2551,15 +2688,14 @@ class JSONProvider:
 
     def response(self, *args: Any, **options: Any) -> Any:
         """Return a response with the JSON of one value, a list or a dict."""
-        return self._respond(args, options)
-
-    def _respond(self, args, options, end="", mimetype="application/json",
-                 **layout):
         if args and options:
             raise TypeError("give positional or named arguments, not both")
         value = args[0] if len(args) == 1 else args or options or None
         return self._app.response_class(
-            self.dumps(value, **layout) + end, mimetype=mimetype)
+            self._body(value), mimetype=self.mimetype)
+
+    def _body(self, value):
+        return self.dumps(value)
 
 
 class DefaultJSONProvider(JSONProvider):
@@ -2569,7 +2705,6 @@ class DefaultJSONProvider(JSONProvider):
     ensure_ascii = True
     sort_keys = True
     compact: bool | None = None
-    mimetype = "application/json"
 
     def __init__(self, app: Any) -> None:
         super().__init__(app)
@@ -2580,6 +2715,8 @@ class DefaultJSONProvider(JSONProvider):
         """Return a value as JSON; options are those of json.dumps."""
         options = {"default": self.default, "ensure_ascii": self.ensure_ascii,
                    "sort_keys": self.sort_keys, **options}
+        if isinstance(options.get("separators"), list):    # It has no hash.
+            options["separators"] = tuple(options["separators"])
         make = options.pop("cls", self._encoder)
         return make(**options).encode(obj)
 
@@ -2587,13 +2724,11 @@ class DefaultJSONProvider(JSONProvider):
         """Return the value of JSON; options are those of json.loads."""
         return _json.loads(s, **options)
 
-    def response(self, *args: Any, **options: Any) -> Any:
-        """Return a response: compact, or spread out in debug mode."""
-        compact = self.compact
-        if compact is None:
-            compact = not self._app.debug
-        layout = {"separators": (",", ":")} if compact else {"indent": 2}
-        return self._respond(args, options, "\n", self.mimetype, **layout)
+    def _body(self, value):
+        """Return compact JSON, or JSON that is spread out in debug mode."""
+        spread = self._app.debug if self.compact is None else not self.compact
+        layout = {"indent": 2} if spread else {"separators": (",", ":")}
+        return self.dumps(value, **layout) + "\n"
 
 
 _plain_json = DefaultJSONProvider(None)
@@ -2624,19 +2759,19 @@ json: Any = types.SimpleNamespace(jsonify=jsonify, **{
 # A Request is a lazy view of the environ.  Making one stores that dict and
 # nothing else.  An attribute is computed at its first use and kept in the
 # instance's `__dict__`, where Python looks before it asks the class again.
-#
 # The body can be read once.  `form`, `files` and `data` share it: who comes
 # first reads it, within limits, and keeps the result for the others.
-#
 # Left out: from_values, application, populate_request (it makes a cycle).
 
 
 class cached_property:
     """A method that is called once; its result becomes the attribute."""
 
-    def __init__(self, fget: Any) -> None:
-        self.fget = fget
-        self.__doc__ = fget.__doc__
+    # Until Python 3.12 the one of functools lets only one thread compute.
+
+    def __init__(self, fget: Any, name: Any = None, doc: Any = None) -> None:
+        self.fget, self.name = fget, name
+        self.__doc__ = fget.__doc__ if doc is None else doc
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name
@@ -2667,31 +2802,33 @@ def _url(**parts) -> Any:
 def _setting(name, default) -> Any:
     """Return a property: its own value, or else the app's setting."""
     def read(self):
-        value = self.__dict__.get(name)
-        ctx = _cv_app.get(None)
-        if value is not None or ctx is None:
-            return default if value is None else value
-        return ctx.app.config[name]
-
-    return property(
-        read, lambda self, value: self.__dict__.update({name: value}))
+        value, ctx = vars(self).get(name), _cv_app.get(None)
+        if value is None:
+            value = default if ctx is None else ctx.app.config[name]
+        return value
+    return property(read, lambda self, value: vars(self).update({name: value}))
 
 
-class _JSONBody:
+class _Message:
+    """What a request and a response have in common."""
+
     json_module: Any = json
-    mimetype: Any
-    get_json: Any
     json = property(lambda self: self.get_json())
 
     @property
-    def is_json(self) -> bool:
-        """Return whether the media type is JSON or ends with +json."""
+    def is_json(self: Any) -> bool:
         kind, _, subtype = (self.mimetype or "").partition("/")
         return kind == "application" and (
             subtype == "json" or subtype.endswith("+json"))
 
+    def __enter__(self) -> Any:
+        return self
 
-class Request(_JSONBody):
+    def __exit__(self: Any, *error: Any) -> None:
+        self.close()
+
+
+class Request(_Message):
     """What a client asks: a read-only view of a WSGI environ.
 
     `path` is what follows `root_path`, with one slash in front; `host` is
@@ -2711,19 +2848,14 @@ class Request(_JSONBody):
     max_form_memory_size = _setting("MAX_FORM_MEMORY_SIZE", 500_000)
     max_form_parts = _setting("MAX_FORM_PARTS", 1000)
 
-    # Set by the app.
+    # Set by the app when the URL matches, or when none does.
     url_rule: Any = None
     view_args: dict[str, Any] | None = None
     routing_exception: Any = None
 
-    endpoint = property(lambda self: self.url_rule and self.url_rule.endpoint)
-    blueprint = property(
-        lambda self: (self.endpoint or "").rpartition(".")[0] or None)
-
-    # State.
     shallow = False
     _data: bytes | None = None
-    _json_value: Any
+    _json_value: Any = _missing
 
     def __init__(self, environ: dict, populate_request: bool = True,
                  shallow: bool = False) -> None:
@@ -2738,6 +2870,9 @@ class Request(_JSONBody):
             url = f"({error.description})"
         return f"<{type(self).__name__} {url!r} [{self.method}]>"
 
+    endpoint = property(lambda self: self.url_rule and self.url_rule.endpoint)
+    blueprint = property(
+        lambda self: (self.endpoint or "").rpartition(".")[0] or None)
     method = _variable("REQUEST_METHOD", "GET")
     scheme = _variable("wsgi.url_scheme", "http")
     remote_addr = _variable("REMOTE_ADDR")
@@ -2840,7 +2975,7 @@ class Request(_JSONBody):
             max_form_parts=self.max_form_parts)
 
     def _load_form_data(self) -> None:
-        if "form" in self.__dict__:
+        if "form" in vars(self):
             return
         stream = self.stream if self._data is None else io.BytesIO(self._data)
         form = files = self.parameter_storage_class()
@@ -2848,7 +2983,7 @@ class Request(_JSONBody):
             stream, form, files = self.make_form_data_parser().parse(
                 stream, self.mimetype, self.content_length,
                 self.mimetype_params)
-        self.__dict__.update(stream=stream, form=form, files=files)
+        vars(self).update(stream=stream, form=form, files=files)
 
     def get_json(self, force: bool = False, silent: bool = False,
                  cache: bool = True) -> Any:
@@ -2856,7 +2991,7 @@ class Request(_JSONBody):
 
         `force` reads it whatever its type, `silent` returns None instead.
         """
-        if cache and "_json_value" in self.__dict__:
+        if cache and self._json_value is not _missing:
             return self._json_value
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
@@ -2873,20 +3008,13 @@ class Request(_JSONBody):
         if e is None:
             raise UnsupportedMediaType(
                 "The Content-Type of the request is not application/json.")
-        ctx = _cv_app.get(None)
-        debug = ctx is not None and ctx.app.debug
+        debug = current_app and current_app.debug
         raise BadRequest(f"The body is not JSON: {e}" if debug else None)
 
     def close(self) -> None:
         """Close the uploads."""
-        for _, file in iter_multi_items(self.__dict__.get("files", ())):
+        for _, file in iter_multi_items(vars(self).get("files", ())):
             file.close()
-
-    def __enter__(self) -> Request:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.close()
 
 
 # Attributes whose names are those of their headers.
@@ -2905,7 +3033,7 @@ for _parse, _names in {
         _attribute.name = _name.lower().replace("-", "_")
         setattr(Request, _attribute.name, _attribute)
 
-_shortcuts(request, "_request", Request)
+_shortcuts(request, Request)
 
 
 # =============================================================================
@@ -2915,17 +3043,14 @@ _shortcuts(request, "_request", Request)
 # A Response is a body, a status and headers, and the WSGI app that sends them.
 # A body of text or bytes has its Content-Length at once, a list when it is
 # sent; any other iterable is streamed, and nobody knows its length.
-#
-# Most headers are attributes.  Some are objects that write themselves back
-# when they change: `response.vary.add("Cookie")`.  When the head is sent, IRIs
-# are encoded, and where a status forbids a body what tells of one vanishes.
-#
+# Most headers are attributes; some are objects that write themselves back when
+# they change: `response.vary.add("Cookie")`.  When the head is sent, IRIs are
+# encoded, and where a status forbids a body what tells of one vanishes.
 # Left out: stream, freeze, absolute locations.  (RFC 9110, PEP 3333)
 
 _ENTITY_HEADERS = {
     "allow", "content-encoding", "content-language", "content-length",
     "content-md5", "content-range", "content-type", "last-modified"}
-_FRAMING = ("content-type", "content-length")
 _LOCATIONS = {"location", "content-location"}
 _WITHOUT_BODY = {204, 205, 304, *range(100, 200)}
 
@@ -2952,6 +3077,10 @@ def _status_line(status):
     if not reason:
         text = f"{code} {HTTP_STATUS_CODES.get(code, 'unknown').upper()}"
     return text, code
+
+
+def _media_type(text):
+    return text.partition(";")[0].strip() or None
 
 
 def _encoded(chunk):
@@ -2990,12 +3119,13 @@ def _field_text(value):
 
 
 def header_property(name: str, default: Any = None, load_func: Any = str,
-                    dump_func: Any = _field_text, live: bool = False) -> Any:
+                    dump_func: Any = _field_text, read_only: Any = False,
+                    doc: str | None = None, *, live: bool = False) -> Any:
     """Return a property that is kept in a header.
 
-    It is the default if the header is missing or load_func refuses its text.
-    None removes it.  What is live is made by load_func(text, write) and calls
-    write(itself) when it changes.
+    It is the default if the header is missing or load_func refuses its text;
+    None removes it.  dump_func returns a text, or a list for several headers.
+    What is live is made by load_func(text, write) and writes itself back.
     """
     def read(self):
         text = self.headers.get(name)
@@ -3007,9 +3137,11 @@ def header_property(name: str, default: Any = None, load_func: Any = str,
             return default
 
     def write(self, value):
-        text = None if value is None else dump_func(value)
-        self.headers.setlist(name, [text] if text else [])
-    return property(read, write, lambda self: write(self, None))
+        texts = () if value is None else _several(dump_func(value))
+        self.headers.setlist(name, filter(None, texts))
+    if read_only:
+        return property(read, doc=doc)
+    return property(read, write, lambda self: write(self, None), doc)
 
 
 def _retry_time(text):
@@ -3025,7 +3157,12 @@ def _challenge(text, write):
     return found
 
 
-class Response(_JSONBody):
+def _content_range(text, write):
+    return (parse_content_range_header(text, write)
+            or ContentRange(None, None, None, on_update=write))
+
+
+class Response(_Message):
     """An answer: body, status and headers; a WSGI app that sends them.
 
     The body is str, bytes or an iterable of these, `status` a code or a text
@@ -3039,10 +3176,6 @@ class Response(_JSONBody):
     automatically_set_content_length = True
     max_cookie_size = _setting("MAX_COOKIE_SIZE", 4093)
 
-    # State.
-    headers: Any
-    response: Any
-    direct_passthrough = False
     _on_close: Any = ()
 
     def __init__(self, response: Any = None, status: Any = None,
@@ -3051,29 +3184,26 @@ class Response(_JSONBody):
                  direct_passthrough: bool = False) -> None:
         if headers is not None and not isinstance(headers, Headers):
             headers = Headers(headers)
+        if mimetype is None and not (headers and "Content-Type" in headers):
+            mimetype = self.default_mimetype
         new = []
         if content_type is not None:
             new.append(("Content-Type", _head_text(content_type)))
-        else:
-            if mimetype is None and (
-                    not headers or "Content-Type" not in headers):
-                mimetype = self.default_mimetype
-            if mimetype is not None:
-                new.append(("Content-Type", _with_charset(mimetype)))
+        elif mimetype is not None:
+            new.append(("Content-Type", _with_charset(mimetype)))
         if isinstance(response, (str, bytes, bytearray)):
             response = [_encoded(response)]
             if self.automatically_set_content_length:
                 new.append(("Content-Length", str(len(response[0]))))
-        self.response = [] if response is None else response
+        self.response: Any = [] if response is None else response
         if headers is None:
-            self.headers = Headers._of(new)
+            headers = Headers._of(new)
         else:
-            self.headers = headers
             headers.update(new)
+        self.headers: Any = headers
         self._status, self._status_code = _status_line(
             self.default_status if status is None else status)
-        if direct_passthrough:
-            self.direct_passthrough = True
+        self.direct_passthrough = direct_passthrough
 
     def __repr__(self) -> str:
         if self.is_sequence:
@@ -3157,12 +3287,6 @@ class Response(_JSONBody):
         for func in callbacks:
             func()
 
-    def __enter__(self) -> Response:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.close()
-
     def set_cookie(self, key: str, value: str = "", max_age: Any = None,
                    expires: Any = None, path: str | None = "/",
                    domain: str | None = None, secure: bool = False,
@@ -3180,15 +3304,8 @@ class Response(_JSONBody):
         """Let the browser forget a cookie that was set with these values."""
         self.set_cookie(key, "", 0, 0, path, domain, *args, **options)
 
-    @property
-    def mimetype(self) -> str | None:
-        """Return the media type; what is set gets a charset if it is text."""
-        text = self.headers.get("Content-Type")
-        return text.partition(";")[0].strip() if text else None
-
-    @mimetype.setter
-    def mimetype(self, value: str) -> None:
-        self.headers["Content-Type"] = _with_charset(value)
+    mimetype = header_property(
+        "Content-Type", None, _media_type, _with_charset)
 
     @property
     def mimetype_params(self) -> dict:
@@ -3229,14 +3346,14 @@ class Response(_JSONBody):
             known = self.headers.get("ETag"), self.headers.get("Last-Modified")
             status = _precondition(environ, *known)
             if status == 412:
-                self._refuse(PreconditionFailed())
+                self._become(PreconditionFailed())
             elif status == 304:
                 self.status_code = 304
             elif self.status_code == 200 and accept_ranges:
                 self._send_part(environ, *known, complete_length)
         return self
 
-    def _refuse(self, error):
+    def _become(self, error):
         for name in _ENTITY_HEADERS:
             self.headers.remove(name)
         self._replace_body([])
@@ -3285,7 +3402,8 @@ class Response(_JSONBody):
         if status == 205:
             headers["Content-Length"] = 0
         elif status in _WITHOUT_BODY:
-            for name in _ENTITY_HEADERS if status == 304 else _FRAMING:
+            for name in (_ENTITY_HEADERS if status == 304 else
+                         ("content-type", "content-length")):
                 headers.remove(name)
         elif ("content-length" not in names and self.is_sequence
                 and self.automatically_set_content_length):
@@ -3318,9 +3436,7 @@ class Response(_JSONBody):
 # Attributes whose names are those of their headers.
 _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "Location Content-Type Content-Location Content-Encoding Content-MD5"
-    " Content-Range Accept-Ranges Access-Control-Allow-Origin"
-    " Content-Security-Policy Content-Security-Policy-Report-Only"
-    " Cross-Origin-Opener-Policy Cross-Origin-Embedder-Policy": {},
+    " Accept-Ranges Access-Control-Allow-Origin": {},
     "Content-Length Access-Control-Max-Age": {"load_func": _number},
     "Date Expires Last-Modified": {
         "load_func": parse_date, "dump_func": http_date},
@@ -3335,7 +3451,18 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "load_func": parse_set_header, "live": True},
     "Cache-Control": {"live": True, "load_func": functools.partial(
         parse_cache_control_header, cls=ResponseCacheControl)},
-    "WWW-Authenticate": {"load_func": _challenge, "live": True},
+    "Content-Security-Policy Content-Security-Policy-Report-Only": {
+        "load_func": parse_csp_header, "live": True},
+    "Content-Range": {"load_func": _content_range, "live": True},
+    "WWW-Authenticate": {
+        "load_func": _challenge, "live": True, "dump_func": lambda value: [
+            each.to_header() for each in _several(value)]},
+    "Cross-Origin-Opener-Policy": {
+        "default": COOP.UNSAFE_NONE, "load_func": COOP,
+        "dump_func": operator.attrgetter("value")},
+    "Cross-Origin-Embedder-Policy": {
+        "default": COEP.UNSAFE_NONE, "load_func": COEP,
+        "dump_func": operator.attrgetter("value")},
 }
 for _names, _options in _ATTRIBUTES.items():
     for _name in _names.split():
@@ -3369,7 +3496,7 @@ def _redirect_to(location: str, code: int = 302, Response: Any = None) -> Any:
 # that may hold slashes takes the rest), by which parts are fixed and by these
 # texts.  Of what is found the special comes before the general, part by part:
 # fixed text, then converters by weight, then the rule that was added first.
-# Left out: a rule's `websocket` is kept, but matched like any other rule.
+# A rule's `websocket` is kept, but matched like any other rule.
 
 _PATH_SAFE = "!$&'()*+,/:;=@"  # https://url.spec.whatwg.org/#url-path-segment
 # variable ::= "<" [converter ["(" arguments ")"] ":"] name ">"
@@ -3381,6 +3508,7 @@ _ARGUMENT_RE = re.compile(r"""
     \s* (?: (\w+) \s* = \s* )? (?: (["']) (.*?) \2 | ([^\s,="'()+-]+) )
     \s* (?: , \s* | \Z )""", re.VERBOSE | re.ASCII)
 _CONSTANTS: dict[str, Any] = {"None": None, "True": True, "False": False}
+_MOST_STEPS = 10_000_000  # Of one match; about 0.1 s.
 
 
 class RoutingException(Exception):
@@ -3426,10 +3554,15 @@ class BuildError(RoutingException, LookupError):
         values = f" with values {sorted(self.values)}" if self.values else ""
         rule, advice = self.suggested, ""
         if rule is not None and rule.endpoint != self.endpoint:
-            advice = f" Did you mean {rule.endpoint!r}?"
+            advice = f" Did you mean {rule.endpoint!r} instead?"
         elif rule is not None:
-            advice = (f" {rule.rule!r} takes values {sorted(rule.arguments)},"
-                      f" methods {rule.methods}, defaults {rule.defaults}.")
+            methods = rule.methods or [self.method]
+            if self.method and self.method not in methods:
+                advice = f" Did you mean to use methods {sorted(methods)}?"
+            missing = rule.arguments - {*(rule.defaults or ()), *self.values}
+            if missing:
+                advice += (" Did you forget to specify values"
+                           f" {sorted(missing)}?")
         return (f"Could not build url for endpoint {self.endpoint!r}{method}"
                 f"{values}.{advice}")
 
@@ -3594,7 +3727,7 @@ class Rule(RuleFactory):
     """A pattern for paths, the endpoint it leads to, and conditions."""
 
     provide_automatic_options = False
-    map: Any = None
+    _map: Any = None
 
     def __init__(self, string: str, defaults: Any = None,
                  subdomain: Any = None, methods: Any = None,
@@ -3620,6 +3753,11 @@ class Rule(RuleFactory):
         self.is_leaf = not self.is_branch
         self.arguments = {str(name) for name in defaults or ()}
 
+    @property
+    def map(self) -> Any:
+        """Return the map that has the rule, or None."""
+        return self._map and self._map()
+
     def get_rules(self, map: Map) -> Any:
         """Return the rule itself."""
         return [self]
@@ -3637,15 +3775,17 @@ class Rule(RuleFactory):
 
     def bind(self, map: Map, rebind: bool = False) -> None:
         """Read the rule with the converters and settings of its map."""
-        if self.map is not None and not rebind:
-            raise RuntimeError(f"url rule {self!r} already bound to a map; add"
-                               f" a copy of it: rule.empty()")
-        self.map = map
+        if self._map is not None and not rebind:
+            raise RuntimeError(f"url rule {self!r} is already bound to a map;"
+                               f" add a copy of it: rule.empty()")
+        # A map that is dropped goes at once, and its app: no cycle holds it.
+        self._map = weakref.ref(map)
         for name in ("strict_slashes", "merge_slashes"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(map, name))
         if self.subdomain is None:
             self.subdomain = map.default_subdomain
+        self._domain = self.host if map.host_matching else self.subdomain
         self.compile()
 
     def compile(self) -> None:
@@ -3656,32 +3796,32 @@ class Rule(RuleFactory):
         text = self.rule
         if self.merge_slashes:
             text = re.sub("/{2,}", "/", text)
-        self._domain = self.host if self.map.host_matching else self.subdomain
         text = f"{self._domain}|{text}" if self._domain else text
         pieces: list[Any] = [*_VARIABLE_RE.split(text), None, None, None]
         for start in range(0, len(pieces), 4):
-            text, converter, arguments, name = pieces[start:start + 4]
+            text, kind, arguments, name = pieces[start:start + 4]
             if "<" in text:
                 raise ValueError(f"malformed url rule: {text!r}; a variable is"
                                  f" <name> or <converter(arguments):name>")
             self._trace.append((None, text))
             if name:
-                self._add(converter or "default", arguments or "", name)
+                self._add(kind or "default", arguments or "", name)
         self._shape = "".join(f"<{data}>" if converter else data
                               for converter, data in self._trace)
-        self._arrange()
+        self._arrange(self.map._places)
 
     def _add(self, kind, arguments, name):
         """Add a variable to the trace."""
+        map = self.map
         if name in self._converters:
             raise ValueError(f"URL rule {self.rule!r} has two variables"
                              f" {name!r}; rename one of them")
-        known = self.map.converters
-        if kind not in known:
+        if kind not in map.converters:
             raise LookupError(f"the converter {kind!r} of {self.rule!r} does"
-                              f" not exist; the map has {', '.join(known)}")
+                              f" not exist; the map has"
+                              f" {', '.join(map.converters)}")
         args, kwargs = _converter_arguments(arguments)
-        converter = known[kind](self.map, *args, **kwargs)
+        converter = map.converters[kind](weakref.proxy(map), *args, **kwargs)
         # The expression becomes a part of the rule's.
         converter.regex = converter.regex.removeprefix("^").removesuffix("$")
         try:
@@ -3695,23 +3835,15 @@ class Rule(RuleFactory):
         self._trace.append((converter, name))
         self.arguments.add(name)
 
-    def _arrange(self):
+    def _arrange(self, places):
         """Note what the map needs: which parts are fixed, and the order."""
-        parts: list[list] = [[]]
-        self._spans, place = False, ""
-        for converter, data in self._trace:
-            split = not (converter or self._spans)
-            first, *others = data.split("/") if split else [data]
-            parts[-1].append((converter, first))
-            parts += [[(None, other)] for other in others]
-            self._spans |= bool(converter and not converter.part_isolating)
-        if self.is_branch and not self._spans:
-            parts.pop()
+        parts, place = self._parts(), ""
         self._size = len(parts)
         self._fixed: dict[int, str] = {}
         self._key: list[tuple] = []
-        places = self.map._places  # In the order in which they were added.
+        self._cuts: list[str] = []  # Texts between the variables of a part.
         for position, part in enumerate(parts):
+            self._cuts += [data for _, data in part[2:-2:2]]
             text = "".join(f"<{converter.regex}>" if converter else data
                            for converter, data in part)
             place += f"/{text}"
@@ -3725,6 +3857,18 @@ class Rule(RuleFactory):
                 self._key.append(())
                 self._fixed[position] = text
 
+    def _parts(self):
+        """Return the trace cut at slashes, up to a variable with slashes."""
+        parts: list[list] = [[]]
+        self._spans = False
+        for converter, data in self._trace:
+            split = not (converter or self._spans)
+            first, *others = data.split("/") if split else [data]
+            parts[-1].append((converter, first))
+            parts += [[(None, other)] for other in others]
+            self._spans |= bool(converter and not converter.part_isolating)
+        return parts[:-1] if self.is_branch and not self._spans else parts
+
     @property
     def regex(self) -> str:
         """Return the expression that paths are compared with."""
@@ -3735,11 +3879,21 @@ class Rule(RuleFactory):
         return text + (
             "?" if self.is_branch else "" if self.strict_slashes else "/?")
 
+    def _is_too_hard(self, text):
+        """Tell whether there are too many ways to cut a path into values."""
+        # Some are tried in vain: test_routing_takes_linear_time_for_a_path
+        ways = math.prod(
+            max(1, math.comb(text.count(cut), self._cuts.count(cut)))
+            for cut in set(self._cuts))
+        return ways * len(text) > _MOST_STEPS
+
     def _read(self, text):
         """Return the values in a path, or None if it does not fit."""
         values: dict[str, Any] = {}
         if self._match is None and self._converters:
             self._match = re.compile(self.regex, re.ASCII).fullmatch
+        if self._cuts and self._is_too_hard(text):
+            return None
         found = self._match(text) if self._match else {}
         if found is None:
             return None
@@ -3767,9 +3921,13 @@ class Rule(RuleFactory):
             domain, _, path = path.partition("%7C/")
             if not _is_valid_host(domain):
                 return None
-        query = self.map._query({
+        pairs = iter_multi_items({
             name: value for name, value in values.items()
             if append_unknown and name not in self.arguments})
+        map = self.map
+        if map and map.sort_parameters:
+            pairs = sorted(pairs, key=map.sort_key)
+        query = _urlencode(pairs)
         return domain, f"{path}?{query}" if query else path
 
     def provides_defaults_for(self, rule: Rule) -> bool:
@@ -3800,19 +3958,19 @@ class Rule(RuleFactory):
         return self.rule
 
     def __repr__(self) -> str:
-        if self.map is None:
-            return f"<{type(self).__name__} (unbound)>"
+        name = type(self).__name__
+        if self._map is None:
+            return f"<{name} (unbound)>"
         methods = "" if self.methods is None else (
             f" ({', '.join(sorted(self.methods))})")
-        name = type(self).__name__
         return f"<{name} {self._shape!r}{methods} -> {self.endpoint}>"
 
 
-class Submount(RuleFactory):
-    """Rules below a path: `Submount("/blog", [Rule("/<slug>")])`."""
+class _RuleGroup(RuleFactory):
+    """Copies of rules, all with the same change."""
 
-    def __init__(self, path: Any, rules: Any) -> None:
-        self._change, self.rules = path, rules
+    rules: Any
+    _changed: Any  # Keyword arguments of a rule -> those of its copy.
 
     def get_rules(self, map: Map) -> Any:
         """Yield a changed copy of each rule."""
@@ -3821,36 +3979,55 @@ class Submount(RuleFactory):
                 yield type(rule)(**self._changed(
                     {"string": rule.rule, **rule.get_empty_kwargs()}))
 
+
+class Submount(_RuleGroup):
+    """Rules below a path: `Submount("/blog", [Rule("/<slug>")])`."""
+
+    def __init__(self, path: str, rules: Any) -> None:
+        self.path, self.rules = path.rstrip("/"), rules
+
     def _changed(self, options):
-        path = self._change.rstrip("/")
-        return {**options, "string": path + options["string"]}
+        return {**options, "string": self.path + options["string"]}
 
 
-class Subdomain(Submount):
+class Subdomain(_RuleGroup):
     """Rules of a subdomain: `Subdomain("<user>", [Rule("/")])`."""
 
+    def __init__(self, subdomain: str, rules: Any) -> None:
+        self.subdomain, self.rules = subdomain, rules
+
     def _changed(self, options):
-        return {**options, "subdomain": self._change}
+        return {**options, "subdomain": self.subdomain}
 
 
-class EndpointPrefix(Submount):
+class EndpointPrefix(_RuleGroup):
     """Rules whose endpoints begin with a text."""
 
+    def __init__(self, prefix: str, rules: Any) -> None:
+        self.prefix, self.rules = prefix, rules
+
     def _changed(self, options):
-        return {**options, "endpoint": self._change + options["endpoint"]}
+        return {**options, "endpoint": self.prefix + options["endpoint"]}
 
 
-class RuleTemplate(Submount):
+class RuleTemplate:
     """Rules with `$name` to fill in: `RuleTemplate(rules)(name="user")`."""
 
-    def __init__(self, rules: Any, values: Any = None) -> None:
-        super().__init__(values, list(rules))
+    def __init__(self, rules: Any) -> None:
+        self.rules = list(rules)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> RuleTemplate:
-        return RuleTemplate(self.rules, dict(*args, **kwargs))
+    def __call__(self, *args: Any, **kwargs: Any) -> RuleTemplateFactory:
+        return RuleTemplateFactory(self.rules, dict(*args, **kwargs))
+
+
+class RuleTemplateFactory(_RuleGroup):
+    """The rules of a template, filled in."""
+
+    def __init__(self, rules: Any, context: dict) -> None:
+        self.rules, self.context = rules, context
 
     def _changed(self, options):
-        return {name: string.Template(value).substitute(self._change)
+        return {name: string.Template(value).substitute(self.context)
                 if isinstance(value, str) else self._changed(value)
                 if isinstance(value, dict) else value
                 for name, value in options.items()}
@@ -3862,59 +4039,46 @@ def _host(host):
     return name.rstrip(".") + colon + port
 
 
-def _server_name(adapter, environ):
-    if adapter._name is None:
-        return _host(get_host(environ))
-    port = ":443" if adapter.url_scheme == "https" else ":80"
-    return _host(adapter._name).removesuffix(port)
-
-
-def _subdomain(adapter, environ):
-    if adapter.map.host_matching or adapter._name is None:
-        return None if adapter.map.host_matching else ""
-    host, name = f".{_host(get_host(environ))}", f".{adapter.server_name}"
-    if not host.endswith(name):
-        warnings.warn(f"Current server name {host[1:]!r} doesn't match"
-                      f" configured server name {name[1:]!r}", stacklevel=2)
-        return "<invalid>"
-    return host[1:-len(name)]
-
-
-_FROM_ENVIRON = {
-    "server_name": _server_name,
-    "subdomain": _subdomain,
-    "script_name": lambda adapter, environ: _from_wsgi(
-        environ.get("SCRIPT_NAME", "")).rstrip("/") + "/",
-    "url_scheme": lambda adapter, environ: environ["wsgi.url_scheme"],
-    "query_args": lambda adapter, environ: _from_wsgi(
-        environ.get("QUERY_STRING", ""))}
-
-
 class MapAdapter:
     """A map bound to a host, a mount point and the defaults of a request."""
 
-    __slots__ = ("map", "server_name", "script_name", "subdomain",
-                 "url_scheme", "path_info", "default_method", "query_args",
-                 "_environ", "_name")
-    _environ: Any
-    _name: Any
+    path_info: str
+    default_method: str
+    # `Map.bind` sets these; of a request they are read when they are needed.
+    url_scheme = _variable("wsgi.url_scheme")
+    script_name = cached_property(lambda self: _from_wsgi(
+        self.environ.get("SCRIPT_NAME", "")).rstrip("/") + "/")
+    query_args = cached_property(lambda self: _from_wsgi(
+        self.environ.get("QUERY_STRING", "")))
 
-    def __init__(self, map: Map, server_name: str, script_name: str,
-                 subdomain: str | None, url_scheme: str, path_info: str,
-                 default_method: str, query_args: Any = None) -> None:
-        self.map, self.server_name = map, server_name
-        self.subdomain = subdomain
-        self.script_name = script_name.rstrip("/") + "/"
-        self.url_scheme, self.path_info = url_scheme, path_info
-        self.default_method, self.query_args = default_method, query_args
+    def __init__(self, map: Map, environ: Any = None,
+                 server_name: str | None = None) -> None:
+        self.map, self.environ, self._name = map, environ, server_name
 
-    def __getattr__(self, name: str) -> Any:
-        """Work out something of the environ when it is first asked for."""
-        if name not in _FROM_ENVIRON:
-            raise AttributeError(f"a MapAdapter has no {name!r}")
-        value = _FROM_ENVIRON[name](self, self._environ)
-        setattr(self, name, value)
-        return value
+    @cached_property
+    def server_name(self) -> Any:
+        """Return the host without the subdomain."""
+        if self._name is None:
+            return _host(get_host(self.environ))
+        port = ":443" if self.url_scheme == "https" else ":80"
+        return _host(self._name).removesuffix(port)
+
+    @cached_property
+    def subdomain(self) -> Any:
+        """Return what the host has in front of the server's name."""
+        if self.map.host_matching or self._name is None:
+            return None if self.map.host_matching else ""
+        name, host = self.server_name, _host(get_host(self.environ))
+        if not f".{host}".endswith(f".{name}"):
+            warnings.warn(f"Current server name {host!r} doesn't match"
+                          f" configured server name {name!r}", stacklevel=3)
+            return "<invalid>"
+        return host[:-len(name)].removesuffix(".")
+
+    @property
+    def _domain(self):
+        """Return what must stand before the paths of rules."""
+        return self.server_name if self.map.host_matching else self.subdomain
 
     def match(self, path_info: str | None = None, method: str | None = None,
               return_rule: bool = False, query_args: Any = None) -> Any:
@@ -3922,9 +4086,7 @@ class MapAdapter:
 
         Raises NotFound, MethodNotAllowed or RequestRedirect.
         """
-        map, domain = self.map, self.subdomain
-        if domain is None or map.host_matching:
-            domain = self.server_name
+        map, domain = self.map, self._domain
         domain = f"{domain}|" if domain else ""
         if path_info is None:
             path_info = self.path_info
@@ -3982,6 +4144,7 @@ class MapAdapter:
         query = self.query_args or "" if query_args is None else query_args
         if not isinstance(query, str):
             query = _urlencode(iter_multi_items(query))
+        query = quote(query, _PATH_SAFE + "%?")
         return urlunsplit((
             self.url_scheme or "http", self.get_host(domain_part),
             self._below(path_info), query, None))
@@ -3994,9 +4157,9 @@ class MapAdapter:
 
     def get_host(self, domain_part: str | None) -> str:
         """Return the host of a domain or subdomain; of None, this one."""
+        domain = self._domain if domain_part is None else domain_part
         if self.map.host_matching:
-            return self.server_name if domain_part is None else domain_part
-        domain = self.subdomain if domain_part is None else domain_part
+            return domain
         return f"{domain}.{self.server_name}" if domain else self.server_name
 
     def dispatch(self, view_func: Any, path_info: str | None = None,
@@ -4039,8 +4202,7 @@ class MapAdapter:
                   if value is not None}
         domain, path = self._build(endpoint, values, method, append_unknown)
         path = self._below(path)
-        here = self.server_name if self.map.host_matching else self.subdomain
-        if domain == here and not force_external:
+        if domain == self._domain and not force_external:
             return path
         scheme = self.url_scheme if url_scheme is None else url_scheme
         return f"{scheme}:".lstrip(":") + f"//{self.get_host(domain)}{path}"
@@ -4076,8 +4238,8 @@ class Map:
                  sort_parameters: bool = False, sort_key: Any = None,
                  host_matching: bool = False) -> None:
         self.default_subdomain = default_subdomain
-        self.host_matching, self.redirect_defaults = (
-            host_matching, redirect_defaults)
+        self.host_matching = host_matching
+        self.redirect_defaults = redirect_defaults
         self.strict_slashes, self.merge_slashes = strict_slashes, merge_slashes
         self.sort_parameters, self.sort_key = sort_parameters, sort_key
         self.converters = {**self.default_converters, **(converters or {})}
@@ -4097,16 +4259,23 @@ class Map:
             self._rules.append(rule)
             if rule.defaults or rule.alias or rule.redirect_to is not None:
                 self._may_redirect = True
-            if not rule.build_only:
-                self._index(rule)
+            if rule.build_only:
+                continue
+            if rule._converters:
+                self._index_dynamic(rule)
+            else:
+                self._index_static(rule)
 
-    def _index(self, rule):
+    def _index_static(self, rule):
+        path = "/".join(rule._fixed.values())
+        ends = 2 if rule.is_branch or not rule.strict_slashes else 1
+        for end in ("", "/")[:ends]:
+            rules = [*self._static.get(path + end, ()), rule]
+            self._static[path + end] = sorted(
+                rules, key=operator.attrgetter("is_branch"), reverse=bool(end))
+
+    def _index_dynamic(self, rule):
         positions, texts = tuple(rule._fixed), tuple(rule._fixed.values())
-        if not rule._converters:
-            ends = 2 if rule.is_branch or not rule.strict_slashes else 1
-            for end in ("", "/")[:ends]:
-                self._static.setdefault("/".join(texts) + end, []).append(rule)
-            return
         size = -rule._size if rule._spans else rule._size
         shapes = self._shapes.get(size, {})
         if positions not in shapes:  # Other threads may be reading the old.
@@ -4116,20 +4285,17 @@ class Map:
 
     def _candidates(self, text):
         """Yield rules whose fixed parts are in a path, special ones first."""
+        yield from self._static.get(text, ())
         slash = text.endswith("/")
-
-        def in_order(rules):
-            return rules if len(rules) < 2 else sorted(
-                rules, key=lambda rule: (rule._key, rule.is_branch != slash))
-
-        yield from in_order(self._static.get(text, ()))
         parts, found = (text[:-1] if slash else text).split("/"), []
         for size, shapes in self._shapes.items():
             if size == len(parts) or -len(parts) - 1 <= size < 0:
                 for positions, table in shapes.items():
                     found += table.get(
                         tuple([parts[index] for index in positions]), ())
-        yield from in_order(found)
+        if len(found) > 1:
+            found.sort(key=lambda rule: (rule._key, rule.is_branch != slash))
+        yield from found
 
     def _find(self, text, method, allowed):
         """Return (rule, values, the slash that is missing), or None.
@@ -4146,12 +4312,6 @@ class Map:
             allowed.update(() if missing else rule.methods)
         return None
 
-    def _query(self, values):
-        pairs = iter_multi_items(values)
-        if self.sort_parameters:
-            pairs = sorted(pairs, key=self.sort_key)
-        return _urlencode(pairs)
-
     def update(self) -> dict:
         """Return the rules of each endpoint in the order for building."""
         count, endpoints = self._by_endpoint
@@ -4160,7 +4320,7 @@ class Map:
             for rule in self._rules[:count]:
                 endpoints.setdefault(rule.endpoint, []).append(rule)
             for rules in endpoints.values():
-                rules.sort(key=Rule.build_compare_key)
+                rules.sort(key=operator.methodcaller("build_compare_key"))
             self._by_endpoint = count, endpoints
         return endpoints
 
@@ -4185,10 +4345,13 @@ class Map:
                                " provided; put it into server_name")
         if subdomain is None and not self.host_matching:
             subdomain = self.default_subdomain
-        return MapAdapter(
-            self, _host(server_name), script_name or "/", subdomain,
-            url_scheme, "/" if path_info is None else path_info,
-            default_method, query_args)
+        adapter = MapAdapter(self)
+        adapter.server_name, adapter.subdomain = _host(server_name), subdomain
+        adapter.script_name = (script_name or "").rstrip("/") + "/"
+        adapter.path_info = "/" if path_info is None else path_info
+        adapter.url_scheme, adapter.query_args = url_scheme, query_args
+        adapter.default_method = default_method
+        return adapter
 
     def bind_to_environ(self, environ: Any, server_name: str | None = None,
                         subdomain: str | None = None) -> MapAdapter:
@@ -4196,19 +4359,1603 @@ class Map:
 
         With a server_name the subdomain is what the Host has in front of it.
         """
-        adapter = MapAdapter.__new__(MapAdapter)
-        adapter.map, adapter._name = self, server_name
-        adapter._environ = environ = getattr(environ, "environ", environ)
-        if subdomain is not None:
-            adapter.subdomain = subdomain
+        environ = getattr(environ, "environ", environ)
+        adapter = MapAdapter(self, environ, server_name)
         adapter.path_info = _from_wsgi(environ.get("PATH_INFO", ""))
         adapter.default_method = environ["REQUEST_METHOD"]
+        if subdomain is not None:
+            adapter.subdomain = subdomain
         return adapter
 
     def __repr__(self) -> str:
         import pprint  # Costs 2 ms at start and is only needed here.
         rules = pprint.pformat(list(self.iter_rules()))
         return f"{type(self).__name__}({rules})"
+
+
+# =============================================================================
+# 15. Templates
+# =============================================================================
+#
+# A template is a text with holes, as the standard library's string.Template
+# has it: $name is a value, $$ a dollar.  Two things are added.  A hole may
+# hold an expression, ${user.name | title}, and a line may be a statement, such
+# as $for user in users: ... $end.  Both are read by Python's own parser.
+#
+# A template becomes a Python function in three steps.  Split: a regular
+# expression cuts it into text, values and statements.  Parse: Python reads
+# each expression; four of its operators (. [] | is) get the meaning they have
+# in a page.  Generate: the syntax tree of a generator function that yields the
+# page, whose line numbers are the template's own, so that tracebacks show the
+# page.  `Template.source` is that function as text.
+#
+# The promise: a template reaches what it was given and a few builtins.  Names
+# with two leading underscores and attributes that lead from a function or
+# frame to its globals are refused, also where str.format would walk to them.
+# Not promised: that a template ends, or that what it is given is harmless.
+# Values are escaped for text and for attributes in quotes; a script needs
+# | tojson, and a link that a user gave needs a look at its scheme.
+
+_STATEMENTS = ("if elif else for break continue set include extends block def"
+               " call import from raw end").split()
+_WITH_COLON = ("if", "elif", "else", "for", "block", "def", "call", "raw")
+_ALONE = ("else", "break", "continue", "raw", "end")
+_INTROSPECTION = frozenset("""
+    ag_await ag_code ag_frame co_code co_consts co_names cr_await cr_code
+    cr_frame cr_origin f_back f_builtins f_code f_globals f_locals f_trace
+    func_closure func_code func_globals gi_code gi_frame gi_yieldfrom im_func
+    im_self mro tb_frame tb_next""".split())
+_WORD_RE = re.compile(rf"({'|'.join(_STATEMENTS)})(?![^\s:(])", re.ASCII)
+# Where "${" ends: braces are counted, but not those inside of strings.
+_CODE_RE = re.compile(r'''
+    """(?:[^\\]|\\.)*?""" | \'\'\'(?:[^\\]|\\.)*?\'\'\'
+    | """ | \'\'\' | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | [{}"']
+    ''', re.VERBOSE | re.DOTALL)
+_LETTERS = string.ascii_lowercase
+_DICT_NAMES = frozenset(dir(dict))
+_DEEPEST = 100  # Templates inside templates.
+_MOST_TEXTS = 200  # Compiled texts that are kept for the next time.
+_ESCAPED = (".html", ".htm", ".xml", ".xhtml", ".svg")
+
+
+class TemplateError(Exception):
+    """Base of what goes wrong with templates."""
+
+
+class TemplateNotFound(TemplateError, LookupError):
+    """None of the names is that of a template."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(f"no template {' or '.join(map(repr, names))}")
+        self.name, self.templates = names[-1] if names else None, list(names)
+
+
+class TemplateSyntaxError(TemplateError):
+    """A template can't be read; `lineno` and `column` say where."""
+
+    def __init__(self, message: str, lineno: int, column: int,
+                 name: str, line: str) -> None:
+        super().__init__(f"{message}\n  {name}, line {lineno}, column {column}"
+                         f"\n    {line}\n    {' ' * (column - 1)}^")
+        self.message, self.name = message, name
+        self.lineno, self.column = lineno, column
+
+
+class TemplateRuntimeError(TemplateError):
+    """A template can't go on."""
+
+
+class UndefinedError(TemplateRuntimeError):
+    """Something that is missing was used."""
+
+
+def _nearest(name: str, known: Iterable[Any]) -> str:
+    """Return "; did you mean 'name'?", or nothing."""
+    import difflib  # Costs 3 ms at start and is only needed here.
+    near = difflib.get_close_matches(name, map(str, known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class Undefined:
+    """What is missing: it may be asked, but not used.
+
+    It is false, equals only its like, and what is in it is undefined, too.  To
+    print, call or loop over it or to compute with it raises UndefinedError.
+    """
+
+    def __init__(self, what: str, name: str = "", owner: Any = None,
+                 hint: str = "") -> None:
+        # Of two underscores, so that a template can't ask for it.
+        self.__undefined__ = what, name, owner, hint
+
+    def _fail(self, *args: Any, **options: Any) -> Any:
+        place, frame = "", sys._getframe(1)
+        while frame.f_back is not None and "__page" not in frame.f_globals:
+            frame = frame.f_back
+        if "__page" in frame.f_globals:
+            place = f" in {frame.f_globals['__page']}, line {frame.f_lineno}"
+        what, name, owner, near = self.__undefined__
+        if name:
+            known = dir(owner)
+            if isinstance(owner, Mapping):
+                known += map(str, owner)
+            what, near = f"{what} {name!r}", _nearest(name, known) or near
+        raise UndefinedError(f"{what}{place}{near}")
+
+    def __getattr__(self, name: str) -> Undefined:
+        _check_name(name, AttributeError)
+        return self
+
+    def __getitem__(self, key: Any) -> Undefined:
+        return self
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Undefined)
+
+    def __hash__(self) -> int:
+        return hash(Undefined)
+
+    __str__ = __iter__ = __len__ = __call__ = __contains__ = _fail
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _fail
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail
+    __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _fail
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __index__ = _fail
+
+
+class _Empty(Undefined):
+    """What is missing where TEMPLATES_UNDEFINED is "empty"."""
+
+    def __str__(self) -> str:
+        return ""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+# -- what the function of a page calls
+
+
+def _html(value: Any) -> str:
+    """Return the text of a value, escaped."""
+    kind = type(value)
+    if kind is str:
+        if ("<" in value or "&" in value or ">" in value or '"' in value
+                or "'" in value):
+            return _escaped(value)
+        return value
+    return str(value) if kind is int else escape(value)
+
+
+def _check_name(name: Any, error: Any = TemplateRuntimeError) -> None:
+    """Refuse a name that leads out of what a template was given."""
+    if isinstance(name, str) and (
+            str.startswith(name, "__") or name in _INTROSPECTION):
+        raise error(f"a template may not use the name {name!r}")
+
+
+def _lookup(value: Any, name: str, undefined: Any = Undefined) -> Any:
+    """Return value.name, else value["name"], else Undefined."""
+    if type(value) is dict and name not in _DICT_NAMES:
+        if name in value:
+            return value[name]
+        return undefined("dict object has no", name, value)
+    try:
+        return getattr(value, name)
+    except AttributeError:
+        pass
+    try:
+        return value[name]
+    except (AttributeError, LookupError, TypeError):
+        return undefined(f"{type(value).__name__} object has no", name, value)
+
+
+def _safe_attribute(value: Any, name: Any, undefined: Any = Undefined) -> Any:
+    """Return an attribute or item whose name was computed."""
+    _check_name(name)
+    if name in ("format", "format_map") and isinstance(value, (str, type)):
+        return functools.partial(_safe_format, value, name)
+    return _lookup(value, str(name), undefined)
+
+
+def _safe_item(value: Any, key: Any, undefined: Any = Undefined) -> Any:
+    """Return value[key], else the attribute of that name, else Undefined."""
+    try:
+        return value[key]
+    except (AttributeError, LookupError, TypeError):
+        return _safe_attribute(value, key, undefined)
+
+
+class _SafeFormatter(EscapeFormatter):
+    """str.format for templates: it walks only where they may walk."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        """Return the object of a field such as "user.name"."""
+        for name in re.split(r"[.\[]", field_name):
+            _check_name(name)
+        return super().get_field(field_name, args, kwargs)
+
+
+def _safe_format(text: Any, method: str, /, *args: Any, **options: Any) -> Any:
+    """Return text.format(...) or text.format_map(mapping)."""
+    if isinstance(text, type):
+        raise TemplateRuntimeError(f"call {method!r} of a text, not of {text}")
+    kind = type(text) if isinstance(text, Markup) else str
+    formatter = _SafeFormatter(escape if kind is not str else str)
+    if method == "format_map":
+        return kind(formatter.vformat(text, (), *args))
+    return kind(formatter.vformat(text, args, options))
+
+
+def _macro(kind: Any, function: Any) -> Any:
+    """Return a function that returns as one text what a generator yields."""
+    return lambda *args, **options: kind("".join(function(*args, **options)))
+
+
+class _Loop:
+    """What `loop` is inside of $for."""
+
+    def __init__(self, items: Any, depth: int,
+                 undefined: Any = Undefined) -> None:
+        self._items, self._rest = items, iter(items)
+        self.depth, self.index0, self.index = depth, -1, 0
+        self._undefined = undefined
+        self._item = self.previtem = undefined("loop.previtem is undefined")
+        self._next = next(self._rest, _missing)
+
+    def __iter__(self) -> Iterator[Any]:
+        while self._next is not _missing:
+            self.previtem, self._item = self._item, self._next
+            self._next = next(self._rest, _missing)
+            self.index0, self.index = self.index, self.index + 1
+            yield self._item
+
+    revindex = property(lambda self: self.length - self.index0)
+    revindex0 = property(lambda self: self.length - self.index0 - 1)
+    first = property(lambda self: self.index0 == 0)
+    last = property(lambda self: self._next is _missing)
+
+    @property
+    def nextitem(self) -> Any:
+        """Return the item to come, or Undefined."""
+        if self._next is _missing:
+            return self._undefined("loop.nextitem is undefined")
+        return self._next
+
+    @property
+    def length(self) -> int:
+        """Return the number of items; those of an iterator are taken out."""
+        try:
+            return len(self._items)
+        except TypeError:
+            rest = list(self._rest)
+            self._rest = iter(rest)
+            return self.index + (self._next is not _missing) + len(rest)
+
+    def cycle(self, *values: Any) -> Any:
+        """Return one of the values, the next one each time round."""
+        return values[self.index0 % len(values)]
+
+
+class _Context(dict):
+    """The names of a page at one place: given ones, globals, builtins."""
+
+    __slots__ = ("template", "given", "chains", "depth")
+
+    def __init__(self, names: Any, template: Any, given: Any, depth: int,
+                 chains: Any) -> None:
+        super().__init__(names)
+        self.template, self.given, self.depth = template, given, depth
+        # Block -> the functions for it, that of the innermost template first.
+        self.chains: dict[str, list] = chains
+
+    @classmethod
+    def of(cls, template: Any, names: Any, given: Any, depth: int = 0,
+           chains: Any = None) -> _Context:
+        """Return the context of a template at its beginning."""
+        if depth > _DEEPEST:
+            raise TemplateRuntimeError(
+                f"{template.name!r} is {depth} templates deep; does it"
+                " include, import or extend itself?")
+        chains = {} if chains is None else chains
+        for name, function in template._functions[1].items():
+            chains.setdefault(name, []).append((template, function))
+        return cls(names, template, given, depth, chains)
+
+    def __missing__(self, name: str) -> Any:
+        environment = self.template.environment
+        for names in (environment.globals, _BUILTINS):
+            if name in names:
+                return names[name]
+        return environment.undefined(
+            "there is no", name, self, "; text with a '$' of its own stands"
+            " between $raw: and $end")
+
+    def __dir__(self) -> list[str]:
+        return [*self.template.environment.globals, *_BUILTINS]
+
+    def named(self, kind: str, name: str) -> Any:
+        """Return a filter or a test."""
+        environment = self.template.environment
+        function = getattr(environment, kind)[name]
+        if getattr(function, "pass_environment", False):
+            return functools.partial(function, environment)
+        return function
+
+    def _inner(self, name: Any, names: Any, chains: Any = None) -> _Context:
+        template = self.template.environment.get_template(name)
+        return self.of(template, names, self.given, self.depth + 1, chains)
+
+    def include(self, name: Any, here: dict) -> Iterator[str]:
+        """Yield another template, which sees what can be seen here."""
+        return self._inner(name, {**self, **here}).page()
+
+    def extend(self, name: Any, here: dict) -> Iterator[str]:
+        """Yield the layout, with the blocks of this template."""
+        return self._inner(name, {**self, **here}, self.chains).page()
+
+    def module(self, name: Any) -> Any:
+        """Return the names that another template defines."""
+        inner = self._inner(name, self.given)
+        page = inner.page()
+        while True:
+            try:
+                next(page)
+            except StopIteration as end:
+                return types.SimpleNamespace(**end.value)
+
+    def page(self) -> Iterator[str]:
+        """Yield the page."""
+        return self.template._functions[0](self)
+
+    def block(self, name: str, here: dict, level: int = 0) -> Iterator[str]:
+        """Yield a block, as the innermost template that has it defines it."""
+        chain = self.chains[name]
+        template, function = chain[level]
+        inner = _Context({**self, **here}, template, self.given, self.depth,
+                         self.chains)
+        if level + 1 < len(chain):
+            outer = functools.partial(self.block, name, here, level + 1)
+            inner["super"] = _macro(template.kind, outer)
+        else:
+            inner["super"] = Undefined(f"block {name!r} overrides no other")
+        return function(inner)
+
+
+_BUILTINS: dict[str, Any] = {
+    "true": True, "false": False, "none": None, **{
+    function.__name__: function for function in (
+        abs, all, any, bool, dict, enumerate, float, int, len, list, max, min,
+        range, reversed, round, set, sorted, str, sum, tuple, zip)}}
+
+
+# -- split
+
+
+@functools.lru_cache(None)
+def _pattern(delimiter: str, name: str) -> Any:
+    """Return the expression for what stands behind a delimiter."""
+    mark = re.escape(delimiter)
+    return re.compile(rf"""
+        ^[ \t]*{mark} (?: (?P<line> (?: {'|'.join(_STATEMENTS)} )
+                                   (?! [^\s:(] ) [^\n]*? )
+                          | (?P<comment> \# ) [^\n]* ) (?: \r?\n | \Z )
+        | {mark} (?: (?P<escaped> {mark} ) | (?P<name> (?i:{name}) )
+                     | (?P<brace> {{ ) )""", re.VERBOSE | re.MULTILINE)
+
+
+# A piece of a template: its word is "text", "name", "value" or a statement's.
+_Piece = collections.namedtuple("_Piece", "word text position start")
+
+
+class _Splitter:
+    """Cuts a template into pieces and knows where they were."""
+
+    def __init__(self, template: Any) -> None:
+        self.text, self.name = template.template, template.label
+        self.delimiter = template.delimiter
+        self.pattern = _pattern(template.delimiter, template.idpattern)
+        self.lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
+
+    def place(self, position: int) -> tuple[int, int]:
+        """Return line and column, both counted from 1."""
+        line = bisect.bisect(self.lines, position)
+        return line, position - self.lines[line - 1] + 1
+
+    def error(self, message: str, position: int) -> TemplateSyntaxError:
+        """Return the error to raise about what stands at a position."""
+        line, column = self.place(position)
+        text = self.text[self.lines[line - 1]:].partition("\n")[0]
+        return TemplateSyntaxError(
+            message, line, column, self.name, text.rstrip("\r"))
+
+    def pieces(self) -> Iterator[_Piece]:
+        """Yield the pieces in their order."""
+        text, end = self.text, 0
+        while True:
+            found = self.pattern.search(text, end)
+            if found is None:
+                break
+            start, kind, piece = found.start(), found.lastgroup, None
+            if start > end:
+                yield _Piece("text", text[end:start], end, end)
+            end = found.end()
+            if kind == "escaped":
+                piece = _Piece("text", self.delimiter, start, start)
+            elif kind == "name":
+                piece = _Piece(kind, found[kind], found.start(kind), start)
+            elif kind == "line":
+                code = found.start(kind)
+                piece = self.statement(
+                    found[kind], code, code - len(self.delimiter))
+                end = found.end(kind) if piece.word == "include" else end
+            elif kind == "brace":
+                piece, end = self.braced(start, end)
+            if piece is not None and piece.word == "raw":
+                piece, end = self.raw(piece, end)
+            if piece is not None:
+                yield piece
+        if end < len(text):
+            yield _Piece("text", text[end:], end, end)
+
+    def statement(self, code: str, position: int, start: int) -> _Piece:
+        """Return a statement: its word, and what follows without the colon."""
+        word = code[:len(code) - len(code.lstrip(_LETTERS))]
+        rest = code[len(word):].strip()
+        position += code.index(rest, len(word))
+        if word in _WITH_COLON:
+            if not rest.endswith(":"):
+                raise self.error(f"{word!r} has no colon at its end", start)
+            rest = rest[:-1].rstrip()
+        if word in _ALONE and rest:
+            raise self.error(f"{word!r} takes nothing behind it, found"
+                             f" {rest!r}", start)
+        if word not in _ALONE and not rest:
+            raise self.error(f"{word!r} needs something behind it", start)
+        return _Piece(word, rest, position, start)
+
+    def braced(self, start: int, position: int) -> tuple[Any, int]:
+        """Return the value or statement in braces, and where they end."""
+        if self.text.startswith("#", position):
+            return None, self.closing(start, position, re.compile("[{}]")) + 1
+        end = self.closing(start, position, _CODE_RE)
+        code = self.text[position:end]
+        position += len(code) - len(code.lstrip())
+        code = code.strip()
+        if (code.startswith(("include [", "extends [")) or code == "end"
+                or _WORD_RE.match(code) and not _is_expression(code)):
+            return self.statement(code, position, start), end + 1
+        if not code:
+            raise self.error("an expression is missing", start)
+        return _Piece("value", code, position, start), end + 1
+
+    def closing(self, start: int, position: int, marks: Any) -> int:
+        """Return where the brace is that closes the one at the start."""
+        depth = 1
+        for found in marks.finditer(self.text, position):
+            depth += {"{": 1, "}": -1}.get(found[0], 0)
+            if depth == 0:
+                return found.start()
+            if found[0] in ("'", '"', "'''", '"""'):
+                raise self.error("a text has no closing quote", found.start())
+        raise self.error(f"'{self.delimiter}{{' is never closed", start)
+
+    def raw(self, piece: _Piece, position: int) -> tuple[_Piece, int]:
+        """Return the text up to the end of $raw, and where that is."""
+        mark = re.escape(self.delimiter)
+        found = re.compile(rf"^[ \t]*{mark}end[ \t\r]*(?:\n|\Z)|{mark}{{end}}",
+                           re.MULTILINE).search(self.text, position)
+        if found is None:
+            raise self.error("'raw' has no 'end'", piece.start)
+        text = self.text[position:found.start()]
+        return _Piece("text", text, position, position), found.end()
+
+
+# -- parse
+
+
+def _syntax(code: str) -> Any:
+    """Return the syntax tree of Python code, or None."""
+    try:
+        return ast.parse(code)
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return None
+
+
+def _is_expression(code: str) -> bool:
+    """Return True for what Python reads as an expression."""
+    return _syntax(f"({code}\n)") is not None
+
+
+def _where(node: Any) -> dict[str, Any]:
+    """Return the place of a node, for one that stands for it."""
+    return {"lineno": node.lineno, "col_offset": node.col_offset,
+            "end_lineno": node.end_lineno,
+            "end_col_offset": node.end_col_offset}
+
+
+def _call(function: str, arguments: list, node: Any) -> Any:
+    """Return the call of a function, at the place of a node."""
+    where = _where(node)
+    name = ast.Name(function, ast.Load(), **where)
+    return ast.Call(name, arguments, [], **where)
+
+
+class _Meaning(ast.NodeTransformer):
+    """Gives Python's operators the meaning that they have in a page."""
+
+    refused = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
+
+    def __init__(self, compiler: Any, position: int, before: int) -> None:
+        self.compiler = compiler
+        line, column = compiler.splitter.place(position)
+        self.line, self.column = line - 1, column - 1 - before
+
+    def error(self, message: str, node: Any) -> TemplateSyntaxError:
+        """Return the error to raise about a node."""
+        splitter = self.compiler.splitter
+        return splitter.error(
+            message, splitter.lines[node.lineno - 1] + node.col_offset)
+
+    def placed(self, node: Any) -> Any:
+        """Give a node its line and column in the template."""
+        if node.lineno == 1:
+            node.col_offset = max(0, node.col_offset + self.column)
+        if node.end_lineno == 1:
+            node.end_col_offset = max(0, node.end_col_offset + self.column)
+        node.lineno += self.line
+        node.end_lineno += self.line
+        return node
+
+    def visit(self, node: Any) -> Any:
+        """Return what a node means in a page."""
+        if hasattr(node, "lineno"):
+            self.placed(node)
+        if isinstance(node, self.refused):
+            raise self.error("':=', 'yield' and 'await' are not part of"
+                             " templates", node)
+        if (isinstance(node, (ast.Attribute, ast.Subscript))
+                and isinstance(node.ctx, ast.Store)):
+            raise self.error("only names can be set", node)
+        name = f"visit_{type(node).__name__}"
+        return getattr(self, name, self.generic_visit)(node)
+
+    def check(self, name: str, node: Any) -> None:
+        """Refuse a name that leads out of the template."""
+        try:
+            _check_name(name)
+        except TemplateRuntimeError as error:
+            raise self.error(str(error), node) from None
+
+    def visit_Name(self, node: Any) -> Any:
+        """Note a name that is used; `loop` is that of the inmost $for."""
+        self.check(node.id, node)
+        if isinstance(node.ctx, ast.Load):
+            loops = self.compiler.loops
+            if node.id == "loop" and loops:
+                loops[-1].used, node.id = True, loops[-1].name
+            else:
+                self.compiler.scope.used.add(node.id)
+        return node
+
+    def visit_arg(self, node: Any) -> Any:
+        """Check the name of a parameter."""
+        self.check(node.arg, node)
+        return self.generic_visit(node)
+
+    def visit_Attribute(self, node: Any) -> Any:
+        """Turn `user.name` into a call that asks for the item, too."""
+        value = node.value = self.visit(node.value)
+        self.check(node.attr, node)
+        if (isinstance(value, ast.Name) and value.id.startswith("__loop")
+                and hasattr(_Loop, node.attr)):
+            return node
+        name = ast.Constant(node.attr, **_where(node))
+        if node.attr in ("format", "format_map"):
+            return _call("__safe_attribute", [value, name], node)
+        return _call("__attribute", [value, name], node)
+
+    def visit_Subscript(self, node: Any) -> Any:
+        """Turn `user["name"]` into a call that asks for the attribute, too."""
+        self.generic_visit(node)
+        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
+            return node
+        return _call("__item", [node.value, node.slice], node)
+
+    def visit_BinOp(self, node: Any) -> Any:
+        """Turn `value | name(arguments)` into the call of a filter."""
+        if not isinstance(node.op, ast.BitOr):
+            return self.generic_visit(node)
+        value = self.visit(node.left)
+        return self.named("filter", node.right, value)
+
+    def visit_Compare(self, node: Any) -> Any:
+        """Turn `value is name(arguments)` into the call of a test."""
+        asks = [isinstance(op, (ast.Is, ast.IsNot)) and not (
+                    isinstance(right, ast.Constant)
+                    and isinstance(right.value, (bool, type(None))))
+                for op, right in zip(node.ops, node.comparators)]
+        if not any(asks):
+            return self.generic_visit(node)
+        if len(asks) > 1:
+            raise self.error("a test stands in no chain; use 'and'", node)
+        value = self.visit(node.left)
+        test = self.named("test", node.comparators[0], value)
+        if isinstance(node.ops[0], ast.Is):
+            return test
+        return ast.UnaryOp(ast.Not(), test, **_where(node))
+
+    def named(self, kind: str, node: Any, value: Any) -> Any:
+        """Return the call of a filter or a test with a value."""
+        self.placed(node)
+        name = node
+        if isinstance(node, ast.Call):
+            name = self.placed(node.func)
+        if not isinstance(name, ast.Name):
+            raise self.error(f"the name of a {kind} must stand here", node)
+        known = getattr(self.compiler.environment, f"{kind}s")
+        if name.id not in known:
+            raise self.error(f"no {kind} is named {name.id!r}"
+                             f"{_nearest(name.id, known)}", name)
+        self.compiler.scope.named.add((kind, name.id))
+        call = _call(f"__{kind}_{name.id}", [value], node)
+        if isinstance(node, ast.Call):
+            call.args += map(self.visit, node.args)
+            call.keywords += map(self.visit, node.keywords)
+        return call
+
+
+# -- generate
+
+
+class _Scope:
+    """One function of a page while it is made."""
+
+    def __init__(self, outer: Any = None, own: Iterable[str] = ()) -> None:
+        self.outer, self.own = outer, set(own)
+        self.used: set[str] = set()  # Names that its expressions ask for.
+        self.set: set[str] = set()  # Names that its statements set.
+        self.named: set = outer.named if outer else set()  # (kind, name)
+        self.here = ast.Dict([], [], lineno=1, col_offset=0)
+        self.inner: list = outer.inner if outer else []
+        self.inner.append(self)
+        self.is_root = False
+
+    def visible(self) -> set[str]:
+        """Return the names that another page gets to see here."""
+        return self.set | self.own | (
+            self.outer.visible() if self.outer else set())
+
+    def prelude(self) -> list:
+        """Return the statements that take names out of the context."""
+        names = self.set - self.own if self.outer else self.set | self.used
+        lines = [f"{name} = __context[{name!r}]" for name in sorted(names)]
+        if not self.outer:
+            lines += [f"__{kind}_{name} = __context.named('{kind}s', {name!r})"
+                      for kind, name in sorted(self.named)]
+        return _snippet("\n".join(lines))
+
+
+_OpenLoop = types.SimpleNamespace  # A $for being made: its name, and if used.
+
+
+def _snippet(code: str, line: int = 1) -> list:
+    """Return statements of the function's own, as of one line."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.stmt, ast.arg)):
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
+    return tree.body
+
+
+class _Compiler:
+    """Makes the syntax tree of a template's functions."""
+
+    def __init__(self, template: Template) -> None:
+        self.environment = template.environment
+        self.splitter = _Splitter(template)
+        pieces = list(self.splitter.pieces())
+        # What a template prints beside its blocks is not part of the layout.
+        self.is_child = any(piece.word == "extends" for piece in pieces)
+        self.pieces = iter(pieces)
+        self.open: list[_Piece] = []
+        self.loops: list[Any] = []
+        self.numbers = itertools.count(1)
+        self.blocks: dict[str, Any] = {}
+        self.parent: Any = None
+        self.scope: Any = None
+
+    def error(self, message: str, piece: _Piece) -> TemplateSyntaxError:
+        """Return the error to raise about a piece."""
+        return self.splitter.error(message, piece.start)
+
+    def line(self, piece: _Piece) -> int:
+        """Return the line of a piece."""
+        return self.splitter.place(piece.start)[0]
+
+    def module(self) -> Any:
+        """Return the tree of __root and of a function for each block."""
+        root = self.function("__root", None)
+        return ast.Module([root, *self.blocks.values()], [])
+
+    def function(self, name: str, opener: Any) -> Any:
+        """Return the function of a page or a block, which takes a context."""
+        saved = self.scope, self.loops
+        self.scope, self.loops = scope, _ = _Scope(), []
+        scope.is_root = opener is None
+        [function] = _snippet(f"def {name}(__context): yield ''")
+        body, _ = self.body(opener)
+        if opener is None:
+            body += self.tail()
+        function.body = [*scope.prelude(), *body, *function.body]
+        for inner in scope.inner:
+            here = "".join(f"{name!r}: {name}," for name in inner.visible())
+            [made] = _snippet(f"{{{here}}}")
+            inner.here.keys, inner.here.values = (
+                made.value.keys, made.value.values)
+        self.scope, self.loops = saved
+        return function
+
+    def closure(self, node: Any, opener: _Piece) -> None:
+        """Give the function of a macro or a $call its body."""
+        outer, args = self.scope, node.args
+        self.scope = scope = _Scope(outer, [arg.arg for arg in (
+            *args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg,
+            args.kwarg) if arg])
+        body, _ = self.body(opener)
+        if opener.word == "def" and "caller" in scope.used - scope.own:
+            [parameters] = _snippet("lambda *, caller=__no_caller: 0")
+            args.kwonlyargs += parameters.value.args.kwonlyargs
+            args.kw_defaults += parameters.value.args.kw_defaults
+            scope.own.add("caller")
+        node.body = [*scope.prelude(), *body, *_snippet("yield ''")]
+        outer.used |= scope.used - scope.set - scope.own
+        self.scope = outer
+
+    def body(self, opener: Any, *stops: str) -> tuple[list, Any]:
+        """Return statements up to a word that ends them, and its piece."""
+        statements: list = []
+        printed: list = []
+        self.open.append(opener)
+        for piece in self.pieces:
+            if piece.word in ("text", "name", "value"):
+                printed.append(self.printed(piece))
+                if len(printed) < 64:
+                    continue
+            statements += self.output(printed)
+            printed = []
+            if piece.word in ("elif", "else", "end"):
+                self.open.pop()
+                if opener is None or piece.word not in ("end", *stops):
+                    raise self.error(self.astray(piece, opener), piece)
+                return statements, piece
+            make = getattr(self, f"on_{piece.word}", None)
+            if make is not None:
+                statements += make(piece)
+        self.open.pop()
+        if opener is not None:
+            raise self.error(f"{opener.word!r} has no 'end'", opener)
+        return statements + self.output(printed), None
+
+    def astray(self, piece: _Piece, opener: Any) -> str:
+        """Return what is wrong about an 'end' or 'else'."""
+        if opener is None and piece.word == "end":
+            return "'end' ends nothing; a variable of that name is ${(end)}"
+        if opener is None:
+            return f"{piece.word!r} is no part of an 'if' or 'for'"
+        return (f"{piece.word!r} is no part of {opener.word!r}"
+                f" of line {self.line(opener)}")
+
+    def output(self, printed: list) -> list:
+        """Return the statement that yields a run of text and values."""
+        if not printed or self.is_silent():
+            return []
+        where = _where(printed[0])
+        text = ast.JoinedStr(printed, **where)
+        return [ast.Expr(ast.Yield(text, **where), **where)]
+
+    def is_silent(self) -> bool:
+        """Return True outside of the blocks of a template that extends."""
+        return self.is_child and self.scope.is_root
+
+    def printed(self, piece: _Piece) -> Any:
+        """Return the part of a string that prints a text or a value."""
+        line, column = self.splitter.place(piece.position)
+        where: dict[str, Any] = {
+            "lineno": line, "end_lineno": line, "col_offset": column - 1,
+            "end_col_offset": column - 1 + len(piece.text)}
+        if piece.word == "text":
+            return ast.Constant(piece.text, **where)
+        if piece.word == "value" or piece.text.startswith(("__", "loop")):
+            value = self.expression(piece)
+        elif keyword.iskeyword(piece.text) or not piece.text.isidentifier():
+            [node] = _snippet(f"__context[{piece.text!r}]", line)
+            value = node.value
+        else:
+            value = ast.Name(piece.text, ast.Load(), **where)
+            self.scope.used.add(piece.text)
+        return ast.FormattedValue(
+            _call("__text", [value], value), -1, **_where(value))
+
+    def python(self, piece: _Piece, form: str) -> Any:
+        """Return the one statement that Python reads, with its meaning."""
+        tree = _syntax(form.replace("{}", piece.text))
+        if tree is None or len(tree.body) != 1:
+            raise self.splitter.error(_mistake(piece), piece.position)
+        meaning = _Meaning(self, piece.position, form.index("{}"))
+        return meaning.visit(tree.body[0])
+
+    def expression(self, piece: _Piece) -> Any:
+        """Return the tree of an expression."""
+        return self.python(piece, "return ({}\n)").value
+
+    def targets(self, node: Any) -> None:
+        """Note the names that a statement sets."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name):
+                self.scope.set.add(part.id)
+
+    def delegate(self, method: str, argument: Any, piece: _Piece) -> list:
+        """Return the statement that goes on in another function."""
+        if self.is_silent():
+            return []
+        here: Any = self.scope.here
+        if self.loops:
+            loop = self.loops[-1]
+            loop.used = True
+            [node] = _snippet(f"{{**0, 'loop': {loop.name}}}")
+            here, node.value.values[0] = node.value, here
+        [node] = _snippet(f"yield from __context.{method}(0, 0)",
+                          self.line(piece))
+        node.value.value.args = [argument, here]
+        return [node]
+
+    # -- statements
+
+    def on_if(self, piece: _Piece) -> list:
+        node = self.python(piece, "if {}: pass")
+        node.body, stop = self.body(piece, "elif", "else")
+        node.body = node.body or _snippet("pass")
+        node.orelse = []
+        if stop.word == "elif":
+            node.orelse = self.on_if(stop)
+        elif stop.word == "else":
+            node.orelse, _ = self.body(stop)
+        return [node]
+
+    def on_for(self, piece: _Piece) -> list:
+        node = self.python(piece, "for {}: pass")
+        self.targets(node.target)
+        loop = _OpenLoop(name=f"__loop{next(self.numbers)}", used=False)
+        self.loops.append(loop)
+        body, stop = self.body(piece, "else")
+        node.body, node.orelse = body or node.body, []
+        depth = len(self.loops)
+        self.loops.pop()
+        empty = self.body(stop)[0] if stop.word == "else" else []
+        if not loop.used and not empty:
+            return [node]
+        make, iterate, test = _snippet(
+            f"{loop.name} = __Loop(0, {depth})\n{loop.name}\n"
+            f"if {loop.name}.index0 < 0: pass", self.line(piece))
+        make.value.args[0], node.iter = node.iter, iterate.value
+        test.body = empty
+        return [make, node, test] if empty else [make, node]
+
+    def on_set(self, piece: _Piece) -> list:
+        node = self.python(piece, "{}")
+        if not isinstance(node, (ast.Assign, ast.AugAssign)):
+            raise self.error("'set' is written 'set name = value'", piece)
+        for target in getattr(node, "targets", [getattr(node, "target", 0)]):
+            self.targets(target)
+        return [node]
+
+    def on_break(self, piece: _Piece) -> list:
+        if not self.loops:
+            raise self.error(f"{piece.word!r} stands outside of a loop", piece)
+        return _snippet(piece.word, self.line(piece))
+
+    on_continue = on_break
+
+    def on_include(self, piece: _Piece) -> list:
+        return self.delegate("include", self.expression(piece), piece)
+
+    def on_extends(self, piece: _Piece) -> list:
+        if self.parent is not None or self.open != [None]:
+            raise self.error("'extends' stands once, outside of all other"
+                             " statements", piece)
+        self.parent = self.expression(piece)
+        return []
+
+    def tail(self) -> list:
+        """Return the end of a page: what it defines, then its layout."""
+        [exports] = _snippet("return 0")
+        exports.value = self.scope.here
+        if self.parent is None:
+            return [exports]
+        [node] = _snippet("yield from __context.extend(0, 0)",
+                          self.parent.lineno)
+        node.value.value.args = [self.parent, self.scope.here]
+        return [node, exports]
+
+    def on_block(self, piece: _Piece) -> list:
+        name = self.name(piece.text, piece)
+        if name in self.blocks:
+            raise self.error(f"there is a block {name!r} already", piece)
+        self.blocks[name] = None  # Keeps the order, and the name from inside.
+        self.blocks[name] = self.function(f"__block_{name}", piece)
+        name_node = _snippet(repr(name), self.line(piece))[0].value
+        return self.delegate("block", name_node, piece)
+
+    def name(self, text: str, piece: _Piece) -> str:
+        """Return a name that a statement sets."""
+        if not text.isidentifier() or keyword.iskeyword(text):
+            raise self.error(f"{text!r} can't be a name", piece)
+        return self.python(piece._replace(text=text), "{} = 0").targets[0].id
+
+    def on_def(self, piece: _Piece) -> list:
+        node = self.python(piece, "def {}: pass")
+        self.scope.set.add(self.name(node.name, piece))
+        self.closure(node, piece)
+        node.returns = None
+        node.decorator_list = [_call("__macro", [], node).func]
+        return [node]
+
+    def on_call(self, piece: _Piece) -> list:
+        found: Any = re.fullmatch(r"(?s)(?:\(([^()]*)\))?\s*(.+)", piece.text)
+        name = f"__caller{next(self.numbers)}"
+        node = self.python(piece._replace(
+            text=found[1] or "", position=piece.position + 1),
+            f"def {name}({{}}): pass")
+        self.closure(node, piece)
+        node.decorator_list = [_call("__macro", [], node).func]
+        call = self.expression(piece._replace(
+            text=found[2], position=piece.position + found.start(2)))
+        if not isinstance(call, ast.Call):
+            raise self.error("'call' is written 'call macro():'", piece)
+        [keywords] = _snippet(f"f(caller={name})", call.lineno)
+        call.keywords += keywords.value.keywords
+        return [node, *self.output([ast.FormattedValue(
+            _call("__text", [call], call), -1, **_where(call))])]
+
+    def on_import(self, piece: _Piece) -> list:
+        found = re.fullmatch(r"(?s)(.+)\sas\s+(\w+)", piece.text)
+        if found is None:
+            raise self.error("'import' is written 'import template as name'",
+                             piece)
+        name = self.name(found[2], piece)
+        self.scope.set.add(name)
+        return self.imported(name, piece._replace(text=found[1]))
+
+    def imported(self, name: str, piece: _Piece) -> list:
+        """Return the statement that takes what another template defines."""
+        [node] = _snippet(f"{name} = __context.module(0)", self.line(piece))
+        node.value.args = [self.expression(piece)]
+        return [node]
+
+    def on_from(self, piece: _Piece) -> list:
+        found = re.fullmatch(r"(?s)(.+)\simport\s+(.+)", piece.text)
+        if found is None:
+            raise self.error("'from' is written 'from template import name'",
+                             piece)
+        statements = self.imported("__module", piece._replace(text=found[1]))
+        for part in found[2].split(","):
+            name, _, alias = (word.strip() for word in part.partition(" as "))
+            alias = self.name(alias or name, piece)
+            name = self.name(name, piece)
+            self.scope.set.add(alias)
+            statements += _snippet(
+                f"{alias} = __attribute(__module, {name!r})", self.line(piece))
+        return statements
+
+
+def _mistake(piece: _Piece) -> str:
+    """Return what may be wrong about code that Python can't read."""
+    words = "|".join(keyword.kwlist)
+    found = re.search(rf"\b({words})\s*=(?!=)", piece.text)
+    if found:
+        return (f"{found[1]!r} is a word of Python; write {found[1]}_=... or"
+                f" **{{{found[1]!r}: ...}}")
+    found = re.search(rf"\.\s*({words})\b", piece.text)
+    if found:
+        return f"{found[1]!r} is a word of Python; write [{found[1]!r}]"
+    kind = "expression" if piece.word == "value" else f"part of {piece.word!r}"
+    return f"Python can't read the {kind} {piece.text!r}"
+
+
+class _Lines:
+    """What a traceback asks for the text of a template without a file."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_source(self, name: str) -> str:
+        """Return the text."""
+        return self.text
+
+
+def _compile(template: Template) -> tuple[Any, dict[str, Any]]:
+    """Return the function of a page and those of its blocks."""
+    environment, name = template.environment, template.label
+    kind = template.kind
+    undefined = environment.undefined
+    names: dict[str, Any] = {
+        "__builtins__": {}, "__page": name, "__name__": name,
+        "__loader__": _Lines(template.template),
+        "__text": _html if kind is Markup else str, "__Loop": _Loop,
+        "__macro": functools.partial(_macro, kind),
+        "__no_caller": Undefined("the macro was not called by $call"),
+        "__attribute": _lookup, "__item": _safe_item,
+        "__safe_attribute": _safe_attribute}
+    if undefined is not Undefined:
+        for key in ("__attribute", "__item", "__safe_attribute", "__Loop"):
+            names[key] = functools.partial(names[key], undefined=undefined)
+    compiler = _Compiler(template)
+    # A text has no file; the sum tells it from another text of that name.
+    filename = template.filename or (
+        f"{name} {zlib.crc32(template.template.encode(errors='replace')):x}")
+    try:
+        exec(compile(compiler.module(), filename, "exec"), names)
+    except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise compiler.splitter.error(
+            f"Python can't read the template: {getattr(error, 'msg', error)}",
+            compiler.splitter.lines[line - 1]) from None
+    return names["__root"], {
+        block: names[f"__block_{block}"] for block in compiler.blocks}
+
+
+class Template(string.Template):
+    """A text with values, expressions and statements behind dollar signs.
+
+        Template("Hello $name").render(name="you") -> "Hello you"
+
+    `substitute` and `safe_substitute` are string.Template's own: names only,
+    and nothing is escaped.
+    """
+
+    environment: Any = None  # The knot: an Environment, set below it.
+
+    def __init__(self, template: str, name: str | None = None,
+                 environment: Any = None, filename: str | None = None) -> None:
+        super().__init__(template)
+        self.name, self.filename = name, filename
+        self.label = name or "<template>"
+        if environment is not None:
+            self.environment = environment
+
+    @property
+    def kind(self) -> Any:
+        """Return what its texts are: Markup if it escapes, or str."""
+        return Markup if self.environment.escapes(self.name) else str
+
+    def __getattr__(self, name: str) -> Any:
+        """Make the functions of the page when they are first asked for."""
+        if name != "_functions":
+            raise AttributeError(name)
+        self._functions = _compile(self)
+        return self._functions
+
+    @property
+    def source(self) -> str:
+        """Return the Python function that the template is, as text."""
+        tree = _Compiler(self).module()
+        for node in ast.walk(tree):
+            # Until Python 3.12 an f-string can't show a backslash.
+            text: Any = getattr(node, "value", None)
+            if isinstance(node, ast.Yield) and isinstance(text, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.FormattedValue)
+                         else part for part in text.values]
+                node.value = _call("''.join", [ast.List(parts)], node)
+        return ast.unparse(tree)
+
+    @property
+    def module(self) -> Any:
+        """Return a namespace of the macros and variables it defines."""
+        return _Context.of(self, {}, {}).module(self)
+
+    def generate(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+        """Yield the page piece by piece; arguments as dict() takes them."""
+        names = dict(*args, **kwargs)
+        return _Context.of(self, names, names).page()
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        """Return the page; arguments as dict() takes them."""
+        return "".join(self.generate(*args, **kwargs))
+
+
+# -- filters and tests: `value | name(arguments)` calls name(value, arguments).
+#    Names, arguments and meaning are Jinja's, but what Jinja yields is a list.
+
+
+def _pass_environment(function):
+    function.pass_environment = True
+    return function
+
+
+def _known(name, known):
+    if name not in known:
+        raise TemplateRuntimeError(
+            f"no {name!r} is known here{_nearest(str(name), known)}")
+    return known[name]
+
+
+def _caller(environment, known, name, /, *args, **kwargs):
+    function = _known(name, known)
+    if getattr(function, "pass_environment", False):
+        function = functools.partial(function, environment)
+    return lambda value: function(value, *args, **kwargs)
+
+
+def _getter(environment, attribute, case_sensitive=True, default=None):
+    """Return a function that walks a path; None leads to the value itself."""
+    path = [] if attribute is None else [attribute]
+    if isinstance(attribute, str):
+        path = [int(part) if part.isdecimal() else part
+                for part in attribute.split(".")]
+
+    def get(value):
+        for part in path:
+            value = _safe_item(value, part, environment.undefined)
+            if default is not None and isinstance(value, Undefined):
+                value = default
+        folds = isinstance(value, str) and not case_sensitive
+        return value.lower() if folds else value
+    return get
+
+
+def _nothing(environment):
+    return environment.undefined("an empty sequence has no such item")
+
+
+def _attr(environment, obj, name):
+    found = _safe_attribute(obj, name, environment.undefined)
+    # Asked of the class first, so that a property runs only once.
+    exists = hasattr(type(obj), name) or hasattr(obj, name)
+    return found if exists else environment.undefined(
+        f"{type(obj).__name__} object has no attribute {name!r}")
+
+
+def _batch(value, linecount, fill_with=None):
+    items = list(value)
+    if fill_with is not None:
+        items += [fill_with] * (-len(items) % linecount)
+    starts = range(0, len(items), linecount)
+    return [items[start:start + linecount] for start in starts]
+
+
+def _slice(value, slices, fill_with=None):
+    items = list(value)
+    size, longer = divmod(len(items), slices)
+    cuts = [n * size + min(n, longer) for n in range(slices + 1)]
+    fill = [] if fill_with is None else [fill_with]
+    return [items[start:end] + fill * (end - start == size)
+            for start, end in zip(cuts, cuts[1:])]
+
+
+def _default(value, default_value="", boolean=False):
+    missing = isinstance(value, Undefined) or boolean and not value
+    return default_value if missing else value
+
+
+def _dictsort(environment, value, case_sensitive=False, by="key",
+              reverse=False):
+    place = _known(by, {"key": 0, "value": 1})
+    key = _getter(environment, place, case_sensitive)
+    return sorted(value.items(), key=key, reverse=reverse)
+
+
+def _extreme(choose, environment, value, case_sensitive=False, attribute=None):
+    key = _getter(environment, attribute, case_sensitive)
+    return choose(value, key=key, default=_nothing(environment))
+
+
+def _filesizeformat(value, binary=False):
+    size = float(value)
+    base = 1024 if binary else 1000
+    if size < base:
+        return "1 Byte" if size == 1 else f"{int(size)} Bytes"
+    units = "KMGTPEZY" if binary else "kMGTPEZY"
+    power = 1
+    while size >= base ** (power + 1) and power < len(units):
+        power += 1
+    return f"{size / base ** power:.1f} {units[power - 1]}{'i' * binary}B"
+
+
+def _percent(value, /, *args, **kwargs):
+    if args and kwargs:
+        raise TemplateRuntimeError("format: positional or named, not both.")
+    return soft_str(value) % (kwargs or args)
+
+
+def _groupby(environment, value, attribute, default=None,
+             case_sensitive=False):
+    key = _getter(environment, attribute, case_sensitive, default)
+    shown = _getter(environment, attribute, default=default)
+    groups = itertools.groupby(sorted(value, key=key), key)
+    lists = [list(group) for _, group in groups]
+    return [_Group(shown(group[0]), group) for group in lists]
+
+
+def _indent(s, width=4, first=False, blank=False):
+    text_type = Markup if isinstance(s, Markup) else str
+    margin = text_type(width if isinstance(width, str) else " " * width)
+    lines = (s + "\n").splitlines()
+    indented = [margin + line if line or blank else line for line in lines]
+    indented[0] = margin + lines[0] if first else lines[0]
+    return text_type("\n").join(indented)
+
+
+def _join(environment, value, d="", attribute=None):
+    values = list(map(_getter(environment, attribute), value))
+    if any(hasattr(each, "__html__") for each in (d, *values)):
+        return escape(d).join(values)
+    return soft_str(d).join(map(str, values))
+
+
+def _map(environment, value, /, *args, **kwargs):
+    filters = environment.filters
+    convert = (_caller(environment, filters, *args, **kwargs) if args
+               else _getter(environment, case_sensitive=True, **kwargs))
+    return list(map(convert, value or ()))
+
+
+def _numeric(value, default, *ways):
+    for convert in ways:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return convert(value)
+    return default
+
+
+def _replace(s, old, new, count=None):
+    trusted = hasattr(new, "__html__") and not hasattr(s, "__html__")
+    s = escape(s) if trusted or hasattr(old, "__html__") else soft_str(s)
+    count = -1 if count is None else count
+    return s.replace(soft_str(old), soft_str(new), count)
+
+
+def _round(value, precision=0, method="common"):
+    choose: Any = _known(
+        method, {"common": round, "ceil": math.ceil, "floor": math.floor})
+    if choose is round:
+        return round(value, precision)
+    factor = 10 ** precision
+    return choose(value * factor) / factor
+
+
+def _selectattr(wanted, environment, value, attribute, /, *args, **kwargs):
+    get, tests = _getter(environment, attribute), environment.tests
+    test = _caller(environment, tests, *args, **kwargs) if args else bool
+    return [item for item in value or () if bool(test(get(item))) is wanted]
+
+
+def _select(wanted, environment, value, /, *args, **kwargs):
+    return _selectattr(wanted, environment, value, None, *args, **kwargs)
+
+
+def _sort(environment, value, reverse=False, case_sensitive=False,
+          attribute=None):
+    paths = attribute.split(",") if isinstance(attribute, str) else [attribute]
+    getters = [_getter(environment, path, case_sensitive) for path in paths]
+    return sorted(value, key=lambda item: [get(item) for get in getters],
+                  reverse=reverse)
+
+
+def _tojson(value, indent=None):
+    text = json.dumps(value, sort_keys=True, indent=indent)
+    return Markup(re.sub("[<>&']", lambda m: f"\\u{ord(m[0]):04x}", text))
+
+
+def _truncate(s, length=255, killwords=False, end="...", leeway=None):
+    if length < len(end):
+        raise ValueError(f"no room for {end!r} in {length} characters")
+    if len(s) <= length + (5 if leeway is None else leeway):
+        return s
+    start = s[:length - len(end)]
+    return (start if killwords else start.rsplit(" ", 1)[0]) + end
+
+
+def _unique(environment, value, case_sensitive=False, attribute=None):
+    key = _getter(environment, attribute, case_sensitive)
+    first: dict[Any, Any] = {}
+    for item in value:
+        first.setdefault(key(item), item)
+    return list(first.values())
+
+
+def _urlencoded(value):
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return quote(str(value))
+    pairs = value.items() if isinstance(value, Mapping) else value
+    return urlencode([tuple(pair) for pair in pairs])
+
+
+_Group = collections.namedtuple("_Group", "grouper list")
+# Not re.ASCII: a domain may have letters of any language.
+_LINK_RE = re.compile(r"""
+    (?: (?: https?:// | www\. ) (?: [\w%-]+\. )*
+        (?: [a-z]{2,63} | xn--[\w%]{2,59} )
+      | (?: [\w%-]{2,63}\. )+ (?: com|edu|gov|info|int|mil|net|org )
+      | https?:// (?: [0-9]{1,3} (?: \.[0-9]{1,3} ){3}
+                    | \[ [0-9a-f]{0,4} (?: :[0-9a-f]{0,4} ){2,7} \] ) )
+    (?: :[0-9]{1,5} )? (?: [/?\#].* )?
+    """, re.IGNORECASE | re.VERBOSE)
+_EMAIL_RE = re.compile(r"(?:mailto:)?(?!@|www\.)([^:]+@\w[\w.-]*\.\w+)")
+
+
+def _unwrapped(word):
+    """Return what stands before a URL, the URL, and what stands after it."""
+    url = word.lstrip("(<")
+    head = word[:len(word) - len(url)]
+    url = url.rstrip(")>.,")
+    tail = word[len(head + url):]
+    for start, end in ("()", "<>"):
+        opened = url.count(start)
+        if opened > url.count(end):
+            closing = tail.split(end, opened)[:-1]
+            moved = "".join(each + end for each in closing)
+            url, tail = url + moved, tail[len(moved):]
+    return head, url, tail
+
+
+def _urlize(value, trim_url_limit=None, nofollow=False, target=None, rel=None,
+            extra_schemes=None):
+    schemes = tuple(extra_schemes or ())
+    for scheme in schemes:
+        if not re.fullmatch(r"[\w.+-]{2,}:/{0,2}", scheme):
+            raise TemplateRuntimeError(f'{scheme!r} is no scheme like "tel:".')
+    rels = {"noopener", *(rel or "").split(), *["nofollow"] * nofollow}
+    options = Markup(' rel="%s"') % " ".join(sorted(rels))
+    if target:
+        options += Markup(' target="%s"') % target
+    quoted = Markup if hasattr(value, "__html__") else escape
+
+    def link(url):
+        text, email = url, _EMAIL_RE.fullmatch(url)
+        if email:
+            text = quoted(email[1])
+            return f'<a href="mailto:{text}">{text}</a>'
+        if _LINK_RE.fullmatch(url):
+            if not url.lower().startswith(("http://", "https://")):
+                url = "https://" + url
+            if trim_url_limit is not None and len(text) > trim_url_limit:
+                text = text[:trim_url_limit] + "..."
+        elif url in schemes or not url.startswith(schemes):
+            return quoted(url)
+        return f'<a href="{quoted(url)}"{options}>{quoted(text)}</a>'
+
+    def replaced(word):
+        head, url, tail = _unwrapped(word[0])
+        return f"{quoted(head)}{link(url)}{quoted(tail)}"
+    return Markup(re.sub(r"\S+", replaced, str(Markup(value))))
+
+
+def _wordwrap(s, width=79, break_long_words=True, wrapstring=None,
+              break_on_hyphens=True):
+    import textwrap  # Costly, as pprint is.
+    wrapper = textwrap.TextWrapper(
+        width, expand_tabs=False, replace_whitespace=False,
+        break_long_words=break_long_words, break_on_hyphens=break_on_hyphens)
+    newline = "\n" if wrapstring is None else wrapstring
+    lines = s.splitlines()
+    return newline.join(newline.join(wrapper.wrap(line)) for line in lines)
+
+
+def _pprint(value):
+    import pprint
+    return pprint.pformat(value)
+
+
+def _xmlattr(d, autospace=True):
+    text = Markup()
+    for key, value in d.items():
+        if value is None or isinstance(value, Undefined):
+            continue
+        if not re.fullmatch(r"[^\x00-\x20\x7f/>=]+", key):
+            raise ValueError(f"{key!r} cannot be the name of an attribute")
+        text += Markup(' %s="%s"') % (key, value)
+    return text if autospace else text[1:]
+
+
+_FILTERS: dict[str, Any] = {
+    "abs": abs, "attr": _attr, "batch": _batch,
+    "capitalize": lambda s: soft_str(s).capitalize(),
+    "center": lambda value, width=80: soft_str(value).center(width),
+    "count": len, "d": _default, "default": _default,
+    "dictsort": _dictsort,
+    "e": escape, "escape": escape, "filesizeformat": _filesizeformat,
+    "first": lambda environment, seq: next(iter(seq), _nothing(environment)),
+    "float": lambda value, default=0.0: _numeric(value, default, float),
+    "forceescape": lambda value: escape(str(Markup(value))),
+    "format": _percent, "groupby": _groupby, "indent": _indent,
+    "int": lambda value, default=0, base=10: _numeric(
+        value, default, lambda v: int(v, base) if isinstance(v, str)
+        else int(v), lambda v: int(float(v))),
+    "items": lambda value: _default(value, {}).items(), "join": _join,
+    "last": lambda environment, seq:
+        next(reversed(seq), _nothing(environment)),
+    "length": len, "list": list, "lower": lambda s: soft_str(s).lower(),
+    "map": _map, "max": functools.partial(_extreme, max),
+    "min": functools.partial(_extreme, min), "pprint": _pprint,
+    "random": lambda environment, seq:
+        secrets.choice(seq) if len(seq) else _nothing(environment),
+    "reject": functools.partial(_select, False),
+    "rejectattr": functools.partial(_selectattr, False),
+    "replace": _replace, "reverse": lambda value:
+        (value if isinstance(value, str) else list(value))[::-1],
+    "round": _round, "safe": Markup,
+    "select": functools.partial(_select, True),
+    "selectattr": functools.partial(_selectattr, True),
+    "slice": _slice, "sort": _sort, "string": soft_str,
+    "striptags": lambda value: Markup(value).striptags(),
+    "sum": lambda environment, iterable, attribute=None, start=0:
+        sum(map(_getter(environment, attribute), iterable), start),
+    "title": lambda s: re.sub(
+        r"[^-\s({\[<]+", lambda m: m[0][0].upper() + m[0][1:].lower(),
+        soft_str(s)),
+    "tojson": _tojson,
+    "trim": lambda value, chars=None: soft_str(value).strip(chars),
+    "truncate": _truncate, "unique": _unique,
+    "upper": lambda s: soft_str(s).upper(), "urlencode": _urlencoded,
+    "urlize": _urlize,
+    "wordcount": lambda s: len(re.findall(r"\w+", soft_str(s))),
+    "wordwrap": _wordwrap, "xmlattr": _xmlattr,
+}
+for _name in """attr dictsort first groupby join last map max min random reject
+        rejectattr select selectattr sort sum unique""".split():
+    _pass_environment(_FILTERS[_name])
+
+
+def _is(cls):
+    return lambda value: isinstance(value, cls)
+
+
+_TESTS: dict[str, Any] = {
+    "==": operator.eq, "eq": operator.eq, "equalto": operator.eq,
+    "!=": operator.ne, "ne": operator.ne,
+    "<": operator.lt, "lt": operator.lt, "lessthan": operator.lt,
+    "<=": operator.le, "le": operator.le,
+    ">": operator.gt, "gt": operator.gt, "greaterthan": operator.gt,
+    ">=": operator.ge, "ge": operator.ge,
+    "boolean": _is(bool), "float": _is(float), "iterable": _is(Iterable),
+    "mapping": _is(Mapping), "number": _is(numbers.Number),
+    "string": _is(str), "undefined": _is(Undefined),
+    "callable": callable, "defined": lambda v: not isinstance(v, Undefined),
+    "divisibleby": lambda value, num: value % num == 0,
+    "escaped": lambda value: hasattr(value, "__html__"),
+    "even": lambda value: value % 2 == 0, "odd": lambda value: value % 2 == 1,
+    "false": lambda value: value is False, "true": lambda value: value is True,
+    "filter": _pass_environment(lambda env, name: name in env.filters),
+    "in": lambda value, seq: value in seq,
+    "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "lower": lambda value: str(value).islower(),
+    "none": lambda value: value is None, "sameas": operator.is_,
+    "sequence": lambda value: (hasattr(type(value), "__len__")
+                               and hasattr(type(value), "__getitem__")),
+    "test": _pass_environment(lambda env, name: name in env.tests),
+    "upper": lambda value: str(value).isupper(),
+}
+
+
+# -- where templates come from
+
+
+class DictLoader:
+    """Templates out of a dict, for tests and tools."""
+
+    def __init__(self, mapping: Mapping[str, str]) -> None:
+        self.mapping = mapping
+
+    def get_source(self, environment: Any, template: str) -> Any:
+        """Return (text, file or None, function that tells if it is new)."""
+        if template not in self.mapping:
+            raise TemplateNotFound(template)
+        text = self.mapping[template]
+        return text, None, lambda: self.mapping.get(template) == text
+
+
+class FileSystemLoader:
+    """Templates out of one folder or several, the first that has one."""
+
+    def __init__(self, searchpath: Any, encoding: str = "utf-8") -> None:
+        several = isinstance(searchpath, (list, tuple))
+        self.searchpath = [os.fspath(path) for path in (
+            searchpath if several else [searchpath])]
+        self.encoding = encoding
+
+    def get_source(self, environment: Any, template: str) -> Any:
+        """Return (text, file, function that tells if it is up to date)."""
+        parts = [part for part in template.split("/") if part not in ("", ".")]
+        if ".." in parts or re.search(r"[\\:\0]", template) or not parts:
+            raise TemplateNotFound(template)
+        for folder in self.searchpath:
+            path = os.path.join(folder, *parts)
+            if os.path.isfile(path):
+                is_fresh = functools.partial(_is_fresh, path, os.stat(path))
+                with open(path, encoding=self.encoding, newline="") as file:
+                    return file.read(), path, is_fresh
+        raise TemplateNotFound(template)
+
+
+def _is_fresh(path: str, before: Any) -> bool:
+    """Return True if a file is as it was before."""
+    try:
+        now = os.stat(path)
+    except OSError:
+        return False
+    return (now.st_mtime_ns, now.st_size) == (
+        before.st_mtime_ns, before.st_size)
+
+
+class Environment:
+    """What templates share: filters, tests, globals, and where they are.
+
+    The three dicts are live: what is put into them is seen by the next page.
+    """
+
+    def __init__(self, loader: Any = None, autoescape: Any = None,
+                 undefined: str = "strict", auto_reload: bool = True) -> None:
+        self.loader, self.autoescape = loader, autoescape
+        self.undefined = _Empty if undefined == "empty" else Undefined
+        self.auto_reload = auto_reload
+        self.filters, self.tests = dict(_FILTERS), dict(_TESTS)
+        self.globals: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
+        self._texts: dict[str, Any] = {}
+
+    def escapes(self, name: str | None) -> bool:
+        """Return True if values are escaped; a name of None is a text."""
+        if callable(self.autoescape):
+            return self.autoescape(name)
+        if self.autoescape is None:
+            return name is None or name.lower().endswith(_ESCAPED)
+        return self.autoescape
+
+    def get_template(self, name: Any) -> Template:
+        """Return a template by its name, or the first of several names."""
+        if not isinstance(name, (list, tuple)):
+            return name if hasattr(name, "generate") else self._load(name)
+        for one in name:
+            try:
+                return self.get_template(one)
+            except TemplateNotFound:
+                continue
+        raise TemplateNotFound(*name)
+
+    def _load(self, name: str) -> Template:
+        """Return a template of the loader, or of the cache if it is fresh."""
+        cached = self._cache.get(name)
+        if cached is None or self.auto_reload and not cached[1]():
+            if self.loader is None:
+                raise TemplateNotFound(name)
+            text, file, is_fresh = self.loader.get_source(self, name)
+            template = Template(re.sub(r"\r?\n\Z", "", text), name, self, file)
+            # Without the environment, which would hold itself.
+            cached = (template.template, file, template._functions), is_fresh
+            self._cache[name] = cached
+        (text, file, functions), _ = cached
+        template = Template(text, name, self, file)
+        template._functions = functions
+        return template
+
+    def from_string(self, source: str) -> Template:
+        """Return a template of a text; its values are escaped."""
+        template = Template(source, None, self)
+        if source not in self._texts:
+            while len(self._texts) >= _MOST_TEXTS:
+                self._texts.popitem()
+            self._texts[source] = template._functions
+        template._functions = self._texts[source]
+        return template
+
+
+Template.environment = Environment()
 
 
 # =============================================================================
@@ -4220,7 +5967,7 @@ class Map:
 # value.timestamp.signature if it shall expire.  Everybody can read the value.
 # A salt keeps signatures of different use apart.  Of several keys the last one
 # signs, and all verify.  Passwords are hashed, so slowly that guessing one
-# takes years.  Left out: signing with anything but HMAC, fallback signers.
+# takes years.  Left out: fallback signers, as keys rotate by a list of keys.
 
 
 class BadData(Exception):
@@ -4241,6 +5988,9 @@ class BadTimeSignature(BadSignature):
 
 class SignatureExpired(BadTimeSignature):
     """A good signature that is too old, or from the future."""
+
+class BadHeader(BadSignature):
+    """A signed header that cannot be read; nothing here makes one."""
 
 class BadPayload(BadData):
     """Signed data that cannot be unpacked; `original_error` says why."""
@@ -4281,25 +6031,61 @@ def _key_list(keys):
     return [want_bytes(key) for key in keys]
 
 
+class HMACAlgorithm:
+    """How a Signer signs by default; a subclass may do it differently."""
+
+    default_digest_method: Any = hashlib.sha1
+
+    def __init__(self, digest_method: Any = None) -> None:
+        self.digest_method = digest_method or self.default_digest_method
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        """Return the signature of a value by a key."""
+        return hmac.digest(key, value, self.digest_method)
+
+
+class NoneAlgorithm(HMACAlgorithm):
+    """No signature at all: whatever comes is believed; never for clients."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        """Return nothing."""
+        return b""
+
+
 class Signer:
     """Sign values with a key, or with the last one of a list of keys."""
 
+    default_digest_method: Any = hashlib.sha1
+    default_key_derivation: Any = "django-concat"
+
     def __init__(self, secret_key: Any, salt: Any = None, sep: Any = b".",
-                 key_derivation: Any = None, digest_method: Any = None):
+                 key_derivation: Any = None, digest_method: Any = None,
+                 algorithm: Any = None):
         self.secret_keys = _key_list(secret_key)
         self.salt = want_bytes("itsdangerous.Signer" if salt is None else salt)
         self.sep = want_bytes(sep)
-        self.key_derivation = key_derivation or "django-concat"
-        self.digest_method = digest_method or hashlib.sha1
+        self.key_derivation = key_derivation or self.default_key_derivation
+        self.digest_method = digest_method or self.default_digest_method
+        self.algorithm = algorithm or HMACAlgorithm(self.digest_method)
         if re.fullmatch(rb"[\w=-]*", self.sep):
             raise ValueError(f"Signatures may hold {sep!r}; separate by '.'")
 
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """Return a key, by default the last one, mixed with the salt."""
+        key = self.secret_keys[-1] if secret_key is None else secret_key
+        key = want_bytes(key)
+        return _mixed(key, self.salt, self.key_derivation, self.digest_method)
+
     def get_signature(self, value: str | bytes, key: Any = None) -> bytes:
         """Return the signature of a value, by the last key or another one."""
-        key = self.secret_keys[-1] if key is None else want_bytes(key)
-        key = _mixed(key, self.salt, self.key_derivation, self.digest_method)
-        mac = hmac.digest(key, want_bytes(value), self.digest_method)
-        return base64_encode(mac)
+        return base64_encode(self.algorithm.get_signature(
+            self.derive_key(key), want_bytes(value)))
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        """Tell whether one of the keys signed a value so."""
+        given = want_bytes(sig)
+        return any(hmac.compare_digest(given, self.get_signature(value, key))
+                   for key in reversed(self.secret_keys))
 
     def sign(self, value: str | bytes) -> bytes:
         """Return the value, the separator and the signature."""
@@ -4310,9 +6096,8 @@ class Signer:
         value, sep, sig = want_bytes(signed_value).rpartition(self.sep)
         if not sep:
             raise BadSignature(f"No {self.sep!r} found in value")
-        for key in reversed(self.secret_keys):
-            if hmac.compare_digest(sig, self.get_signature(value, key)):
-                return value
+        if self.verify_signature(value, sig):
+            return value
         raise BadSignature(f"Signature {sig!r} does not match", value)
 
     def validate(self, signed_value: str | bytes, **options: Any) -> bool:
@@ -4366,8 +6151,7 @@ class Serializer:
 
     default_serializer: Any = _json
     default_signer: Any = Signer
-    _pack: Any = staticmethod(lambda data: data)
-    _unpack = _pack
+    _unpack: Any = staticmethod(lambda data: data)
 
     def __init__(self, secret_key: Any, salt: Any = b"itsdangerous",
                  serializer: Any = None, serializer_kwargs: Any = None,
@@ -4387,15 +6171,28 @@ class Serializer:
 
     def dumps(self, obj: Any, salt: str | bytes | None = None) -> Any:
         """Return an object, signed; bytes if the serializer makes bytes."""
-        data = self.serializer.dumps(obj, **self.serializer_kwargs)
-        signed = self.make_signer(salt).sign(self._pack(want_bytes(data)))
+        signed = self.make_signer(salt).sign(self.dump_payload(obj))
         return signed.decode() if self.is_text_serializer else signed
 
     def loads(self, s: str | bytes, *salt: Any, **options: Any) -> Any:
         """Return the object of signed text; `salt` as for `dumps`."""
-        return self._load(self.make_signer(*salt, **options).unsign(s))
+        return self.load_payload(self.make_signer(*salt, **options).unsign(s))
 
-    def _load(self, payload):
+    def loads_unsafe(self, s: str | bytes, *args: Any, **options: Any) -> Any:
+        """Return (True, object), or (False, object or None) if forged."""
+        try:
+            return True, self.loads(s, *args, **options)
+        except BadSignature as error:
+            with contextlib.suppress(BadPayload):
+                return False, self.load_payload(error.payload)
+            return False, None
+
+    def dump_payload(self, obj: Any) -> bytes:
+        """Return an object as the bytes that are signed."""
+        return want_bytes(self.serializer.dumps(obj, **self.serializer_kwargs))
+
+    def load_payload(self, payload: bytes) -> Any:
+        """Return the object of bytes that were signed, or raise BadPayload."""
         try:
             data = self._unpack(payload)
             return self.serializer.loads(
@@ -4414,7 +6211,7 @@ class TimedSerializer(Serializer):
               return_timestamp: bool = False, salt: Any = None) -> Any:
         """Return the object, or (object, time); `max_age` is in seconds."""
         payload, date_signed = self.make_signer(salt).unsign(s, max_age, True)
-        value = self._load(payload)
+        value = self.load_payload(payload)
         return (value, date_signed) if return_timestamp else value
 
 
@@ -4425,7 +6222,9 @@ class URLSafeSerializer(Serializer):
         loads=_json.loads, dumps=functools.partial(
             _json.dumps, ensure_ascii=False, separators=(",", ":")))
 
-    def _pack(self, data):
+    def dump_payload(self, obj: Any) -> bytes:
+        """Return an object as the bytes that are signed."""
+        data = super().dump_payload(obj)
         deflated = zlib.compress(data)
         if len(deflated) < len(data) - 1:
             return b"." + base64_encode(deflated)
@@ -4469,11 +6268,13 @@ def gen_salt(length: int) -> str:
     return "".join(secrets.choice(letters) for _ in range(length))
 
 
-def generate_password_hash(password: str, method: str | None = None,
+# The OpenSSL of some Pythons has no scrypt.
+_BEST_METHOD = "scrypt" if hasattr(hashlib, "scrypt") else "pbkdf2"
+
+
+def generate_password_hash(password: str, method: str = _BEST_METHOD,
                            salt_length: int = 16) -> str:
     """Hash a password to store it, as "method$salt$hash"."""
-    if method is None:    # The OpenSSL of some Pythons has no scrypt.
-        method = "scrypt" if hasattr(hashlib, "scrypt") else "pbkdf2"
     return _hash_password(method, gen_salt(salt_length), password)
 
 
@@ -5006,14 +6807,14 @@ class Config(dict):
 # still sends while it is being refused.  This section puts that right: a
 # thread for each connection, no look-ups, and the rest of an unread body is
 # read (up to a bound) before the connection closes: so the answer arrives.
-#
-# Two pieces of middleware stand here too: WSGI apps that wrap WSGI apps.
-#
+# Before it stand two pieces of middleware: WSGI apps that wrap WSGI apps.
 # Left out: HTTP/1.1 with keep-alive, TLS, the reloader.  Real traffic goes
 # through a real server: the app is plain WSGI (PEP 3333).
 
-_App = Callable[..., Any]
 _CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# "/path?query", or after a host (RFC 9112 3.2.1, 3.2.2).
+_TARGET_RE = re.compile(
+    r"(?is)(?:https?://([^/?#]+)(?=[/?]|\Z)|(?=/))/?(.*)")
 _DRAINED = 16 * 1024 * 1024
 _NOT_SERVED = frozenset("""
     exclude_patterns extra_files load_dotenv passthrough_errors processes
@@ -5021,7 +6822,7 @@ _NOT_SERVED = frozenset("""
     use_debugger use_evalex use_reloader""".split())
 
 
-def _printable(text: str) -> str:
+def _printable(text):
     """Return text for one line of a log: control characters are escaped."""
     return _CONTROL_RE.sub(lambda m: f"\\x{ord(m[0]):02x}", text)
 
@@ -5035,14 +6836,13 @@ class ProxyFix:
     "werkzeug.proxy_fix.orig".
     """
 
-    def __init__(self, app: _App, x_for: int = 1, x_proto: int = 1,
+    def __init__(self, app: Any, x_for: int = 1, x_proto: int = 1,
                  x_host: int = 0, x_port: int = 0, x_prefix: int = 0) -> None:
         self.app = app
         self.x_for, self.x_proto, self.x_host = x_for, x_proto, x_host
         self.x_port, self.x_prefix = x_port, x_prefix
 
-    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
-        """Answer as the wrapped app would without proxies."""
+    def __call__(self, environ: dict, start_response: Any) -> Any:
         environ["werkzeug.proxy_fix.orig"] = {
             key: environ.get(key) for key in (
                 "REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME",
@@ -5050,45 +6850,35 @@ class ProxyFix:
         environ.update(self._fixed(environ))
         return self.app(environ, start_response)
 
-    def _trusted(self, environ, header, count):
-        values = environ.get(f"HTTP_X_FORWARDED_{header}", "").split(",")
-        if not 0 < count <= len(values):
-            return None
-        return values[-count].strip() or None
-
-    def _fixed(self, environ: dict) -> Iterator[tuple[str, str]]:
+    def _fixed(self, environ):
         """Yield what the proxies say of client, scheme, host, port, prefix."""
-        address = self._trusted(environ, "FOR", self.x_for)
-        if address is not None:
+        def trusted(name, count):
+            values = environ.get(f"HTTP_X_FORWARDED_{name}", "").split(",")
+            return values[-count].strip() if 0 < count <= len(values) else ""
+
+        address = trusted("FOR", self.x_for)
+        if address:
             yield "REMOTE_ADDR", address
-        scheme = self._trusted(environ, "PROTO", self.x_proto)
-        if scheme is not None:
+        scheme = trusted("PROTO", self.x_proto)
+        if re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
             yield "wsgi.url_scheme", scheme
-        host = self._trusted(environ, "HOST", self.x_host)
-        if host is not None and not _is_valid_host(host):
-            host = None
-        if host is not None:
-            name, port = _split_host(host)
+        host = trusted("HOST", self.x_host)
+        if _is_valid_host(host):
+            name = _PORT_RE.sub("", host)
             yield "HTTP_HOST", host
             yield "SERVER_NAME", name
-            if port:
-                yield "SERVER_PORT", port
-        port = self._trusted(environ, "PORT", self.x_port)
-        if port is not None and _number(port) is not None:
-            host = host or environ.get("HTTP_HOST")
+            if name != host:
+                yield "SERVER_PORT", host[len(name) + 1:]
+        else:
+            host = environ.get("HTTP_HOST")
+        port = trusted("PORT", self.x_port)
+        if _number(port) is not None:
             if host:
-                yield "HTTP_HOST", f"{_split_host(host)[0]}:{port}"
+                yield "HTTP_HOST", _PORT_RE.sub("", host) + f":{port}"
             yield "SERVER_PORT", port
-        prefix = self._trusted(environ, "PREFIX", self.x_prefix)
-        if prefix is not None:
-            prefix = prefix.strip("/")
-            yield "SCRIPT_NAME", prefix and f"/{prefix}"
-
-
-def _split_host(host: str) -> tuple[str, str]:
-    """Return name and port of a host: "[::1]:80" -> ("[::1]", "80")."""
-    name, colon, port = host.rpartition(":")
-    return (name, port) if colon and not port.endswith("]") else (host, "")
+        prefix = trusted("PREFIX", self.x_prefix)
+        if re.fullmatch(r"[^\x00-\x20?#\\\x7f]+", prefix):
+            yield "SCRIPT_NAME", f"/{prefix.strip('/')}".rstrip("/")
 
 
 class DispatcherMiddleware:
@@ -5098,12 +6888,11 @@ class DispatcherMiddleware:
     which sees "/api" as its SCRIPT_NAME, and everything else to front.
     """
 
-    def __init__(self, app: _App, mounts: dict[str, _App] | None = None):
+    def __init__(self, app: Any, mounts: dict[str, Any] | None = None) -> None:
         self.app = app
         self.mounts = mounts or {}
 
-    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
-        """Answer with the app of the longest prefix."""
+    def __call__(self, environ: dict, start_response: Any) -> Any:
         prefix, rest = environ.get("PATH_INFO", ""), ""
         while "/" in prefix and prefix not in self.mounts:
             prefix, _, last = prefix.rpartition("/")
@@ -5115,23 +6904,53 @@ class DispatcherMiddleware:
         return self.mounts[prefix](environ, start_response)
 
 
-@functools.lru_cache(maxsize=None)
-def _server_classes() -> tuple[Any, Any, Any]:
-    """Return wsgiref's server, its twin with threads, and the handler."""
-    # Imported when a server is wanted: it takes longer than all the rest.
-    from socketserver import TCPServer, ThreadingMixIn
-    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+def _accepts_head(handler):
+    """Refuse what can be read in two ways (RFC 9112); read the target."""
+    headers, target = handler.headers, _TARGET_RE.fullmatch(handler.path)
+    for name in set(headers):
+        if "_" in name:     # It would pass for one with a hyphen.
+            del headers[name]
+    length, *others = set(headers.get_all("Content-Length", ["0"]))
+    if (target is None or others or _number(length.strip(" \t")) is None
+            or "\n" in "".join(headers.values())):     # a folded line
+        handler.send_error(400)
+    elif "Transfer-Encoding" in headers:
+        handler.send_error(400 if "Content-Length" in headers else 501)
+    else:
+        handler.path = f"/{target[2]}"
+        if target[1]:
+            del headers["Host"]
+            headers["Host"] = target[1]
+        return True
+    return False
+
+
+def _handler_class() -> Any:
+    """Return wsgiref's handler; it logs safely and closes late."""
+    from wsgiref.simple_server import WSGIRequestHandler    # for servers only
 
     class _Handler(WSGIRequestHandler):
-        def address_string(self) -> str:
+        def address_string(self):
             return str(self.client_address[0])
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def parse_request(self):
+            return super().parse_request() and _accepts_head(self)
+
+        def get_environ(self):
+            environ = super().get_environ()
+            if "Content-Type" not in self.headers:      # wsgiref has guessed.
+                del environ["CONTENT_TYPE"]
+            if "HTTP_COOKIE" in environ:    # joined by a comma (RFC 6265 5.4)
+                cookies = self.headers.get_all("Cookie", [])
+                environ["HTTP_COOKIE"] = "; ".join(cookies)
+            return environ
+
+        def log_message(self, format, *args):
             sys.stderr.write("%s - - [%s] %s\n" % (
                 self.address_string(), self.log_date_time_string(),
                 _printable(format % args)))
 
-        def finish(self) -> None:
+        def finish(self):
             """Read what the client still sends: closing would cut it off."""
             super().finish()
             with contextlib.suppress(OSError):
@@ -5141,56 +6960,71 @@ def _server_classes() -> tuple[Any, Any, Any]:
                 while left > 0 and (data := self.connection.recv(65536)):
                     left -= len(data)
 
-    class _Server(WSGIServer):
-        request_queue_size = 128
+    return _Handler
 
-        def server_bind(self) -> None:
+
+@functools.lru_cache(maxsize=None)
+def _server_class() -> Any:
+    """Return wsgiref's server with our handler, and threads if wanted."""
+    # Imported when a server is wanted: it takes longer than all the rest.
+    import socket
+    from socketserver import TCPServer, ThreadingMixIn
+    from wsgiref.simple_server import WSGIServer
+
+    class _Server(ThreadingMixIn, WSGIServer):
+        request_queue_size = 128
+        daemon_threads = True
+
+        def __init__(self, host, port, threaded):
+            self.multithread = threaded
+            if ":" in host:
+                self.address_family = socket.AF_INET6
+            super().__init__((host, port), _handler_class())
+            self.host, self.port = host, self.server_port
+
+        def server_bind(self):
             TCPServer.server_bind(self)
             host, self.server_port = self.server_address[:2]
             self.server_name = str(host)
             self.setup_environ()
 
-        def handle_error(self, request: Any, client_address: Any) -> None:
+        def process_request(self, request, client_address):
+            kind = ThreadingMixIn if self.multithread else TCPServer
+            kind.process_request(self, request, client_address)
+
+        def handle_error(self, request, client_address):
             """Keep silent when the client has gone away."""
             if not isinstance(sys.exc_info()[1], OSError):
                 super().handle_error(request, client_address)
 
-    class _ThreadedServer(ThreadingMixIn, _Server):
-        daemon_threads = True
-
-    return _Server, _ThreadedServer, _Handler
+    return _Server
 
 
-def make_server(host: str, port: int, app: Callable[..., Any],
-                threaded: bool = False) -> Any:
+def make_server(host: str, port: int, app: Any, threaded: bool = False) -> Any:
     """Return a server that listens; its serve_forever() answers.
 
     Port 0 takes a free one: see the server's `port`.  Exits with one line
     when the port is in use.
     """
-    # Only a server needs it.
-    import socket
-    single, several, handler = _server_classes()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server_class = type("WSGIServer", (several if threaded else single,),
-                        {"address_family": family, "multithread": threaded})
     try:
-        server = server_class((host, port), handler)
+        server = _server_class()(host, port, threaded)
     except OSError as error:
         raise SystemExit(
             f"Can't listen on {host} port {port}: {error.strerror}."
             f" Is another program using it? Try port={port + 1}.") from None
     server.set_app(app)
-    server.host, server.port = host, server.server_port
     return server
 
 
-def run_simple(hostname: str, port: int, application: Callable[..., Any],
+def run_simple(hostname: str, port: int, application: Any,
                threaded: bool = False, **options: Any) -> None:
     """Serve an app until Ctrl-C, and say where."""
     unknown = set(options) - _NOT_SERVED
     if unknown:
         raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
+    if options.get("ssl_context"):
+        raise NotImplementedError("This server has no TLS yet: leave out"
+                                  " ssl_context, or use a proxy with TLS.")
     server = make_server(hostname, port, application, threaded)
     shown = f"[{hostname}]" if ":" in hostname else hostname
     print(f" * Running on http://{shown}:{server.port} (Ctrl-C stops it)",
@@ -5221,23 +7055,20 @@ _NAME_ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _BODY_VARIABLES = "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"
 
 
-def _form_fields(data: Any) -> list[tuple[str, Any]]:
-    """Return (name, text or FileStorage); only a list is several values."""
-    fields = []
-    names = "stream", "filename", "content_type"
+def _form_fields(data):
+    """Yield (name, text or FileStorage); only a list is several values."""
+    keys = "stream", "filename", "content_type"
     lists = data.lists() if isinstance(data, MultiDict) else data.items()
     for name, values in lists:
         for value in values if isinstance(values, list) else [values]:
             if hasattr(value, "read") and not isinstance(value, FileStorage):
                 value = (value,)
             if isinstance(value, tuple):
-                value = FileStorage(**dict(zip(names, value)), name=name)
-            fields.append((name, value))
-    return fields
+                value = FileStorage(**dict(zip(keys, value)), name=name)
+            yield name, value
 
 
-def encode_multipart(
-        values: Any, boundary: str | None = None) -> tuple[str, bytes]:
+def encode_multipart(values: Any, boundary: str = "") -> tuple[str, bytes]:
     """Return (boundary, body) of a form; its files are read and closed."""
     boundary = boundary or f"---------------{secrets.token_hex(16)}"
     body = b""
@@ -5259,17 +7090,21 @@ def encode_multipart(
     return boundary, body + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _encode_form(kind: str | None, data: Any) -> tuple[str, Any]:
+def _encode_form(kind, data):
     """Return (content type, body) of a form, multipart if it has files."""
-    fields = _form_fields(data)
-    if kind is None:
-        has_files = any(isinstance(value, FileStorage) for _, value in fields)
-        kind = ("multipart/form-data" if has_files else
-                "application/x-www-form-urlencoded")
+    fields = list(_form_fields(data))
+    has_files = any(isinstance(value, FileStorage) for _, value in fields)
+    kind = kind or ("multipart/form-data" if has_files else
+                    "application/x-www-form-urlencoded")
     if not kind.startswith("multipart/form-data"):
         return kind, _urlencode(fields)
     boundary, body = encode_multipart(MultiDict(fields))
     return f'multipart/form-data; boundary="{boundary}"', body
+
+
+def _read_back(name) -> Any:
+    return property(lambda self: getattr(self.get_request(), name),
+                    doc=f"Return the `{name}` of the request.")
 
 
 class EnvironBuilder:
@@ -5281,6 +7116,10 @@ class EnvironBuilder:
     texts, files, tuples of (file, name, type), or lists of these.
     """
 
+    path, args, form, files, content_type = map(
+        _read_back, "path args form files content_type".split())
+    base_url = _read_back("root_url")
+
     def __init__(self, *args: Any, app: Any = None, **options: Any) -> None:
         names = ["path", "base_url", "query_string", "method"]
         if args and not isinstance(args[0], str):
@@ -5289,29 +7128,27 @@ class EnvironBuilder:
             names[2:2] = ["subdomain", "url_scheme"]
         options.update(zip(names, args))
         take = options.pop              # What nobody takes is an error.
-        headers = Headers(take("headers", None))
+        self.headers = headers = Headers(take("headers", None))
         auth = take("auth", None)
         if isinstance(auth, tuple):
             names = ["username", "password"]
             auth = Authorization("basic", dict(zip(names, auth)))
         if auth is not None:
             headers["Authorization"] = auth.to_header()
+        self.method = take("method", "GET").upper()
+        self._overrides = take("environ_overrides", None) or {}
         self._environ = {
             **(take("environ_base", None) or {}),
             **self._url(getattr(app, "config", {}), take),
             **self._body(getattr(app, "json", json), take, headers),
-            "REQUEST_METHOD": take("method", "GET").upper(),
             "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0),
             "wsgi.errors": take("errors_stream", None) or sys.stderr,
             **{f"wsgi.{name}": take(name, False)
-               for name in ("multithread", "multiprocess", "run_once")},
-            **{"HTTP_" + name.upper().replace("-", "_"):
-               ", ".join(headers.getlist(name)) for name in headers.keys()},
-            **(take("environ_overrides", None) or {})}
+               for name in ("multithread", "multiprocess", "run_once")}}
         if options:
             raise TypeError(f"EnvironBuilder has no argument {list(options)}.")
 
-    def _url(self, config: Any, take: Any) -> dict:
+    def _url(self, config, take):
         path, base_url = take("path", "/"), take("base_url", None)
         scheme, sub = take("url_scheme", None), take("subdomain", None)
         url, query = urlsplit(path), take("query_string", None)
@@ -5340,7 +7177,7 @@ class EnvironBuilder:
             "SERVER_NAME": base.hostname or "", "SERVER_PORT": str(port),
             "HTTP_HOST": base.netloc, "wsgi.url_scheme": base.scheme}
 
-    def _body(self, json: Any, take: Any, headers: Headers) -> dict:
+    def _body(self, json, take, headers):
         headers.remove("Content-Length")
         kind = take("content_type", headers.pop("Content-Type", None))
         mimetype, stream = take("mimetype", None), take("input_stream", None)
@@ -5355,21 +7192,44 @@ class EnvironBuilder:
             kind, data = _encode_form(kind, data)
         elif hasattr(data, "read"):
             data = data.read()
-        data = data.encode() if isinstance(data, str) else data
-        stream = io.BytesIO(data) if data else stream
+        if data:
+            stream = io.BytesIO(data.encode() if isinstance(data, str)
+                                else data)
         length = take("content_length", None)
         if stream is not None:
-            stream.seek(0, 2)
-            length = stream.tell()
-        self._stream = io.BytesIO() if stream is None else stream
+            length = stream.seek(0, 2)
+            stream.seek(0)
+        self.input_stream = io.BytesIO() if stream is None else stream
         given = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": length}
-        return {"wsgi.input": self._stream, **{
+        return {"wsgi.input": self.input_stream, **{
             key: str(text) for key, text in given.items() if text is not None}}
 
     def get_environ(self) -> dict:
         """Return the environ (PEP 3333), its body from the start."""
-        self._stream.seek(0)
-        return self._environ.copy()
+        self.input_stream.seek(0)
+        return {
+            **self._environ, "REQUEST_METHOD": self.method,
+            **{"HTTP_" + name.upper().replace("-", "_"):
+               ", ".join(self.headers.getlist(name))
+               for name in self.headers.keys()}, **self._overrides}
+
+    def get_request(self, cls: Any = Request) -> Any:
+        """Return the request."""
+        return cls(self.get_environ())
+
+    @classmethod
+    def from_environ(cls, environ: Any, **options: Any) -> EnvironBuilder:
+        """Return the builder of a request like another one."""
+        request = Request(environ)
+        return cls(**{
+            "path": quote(request.path), "base_url": request.root_url,
+            "query_string": _from_wsgi(environ.get("QUERY_STRING", "")),
+            "method": request.method, "headers": request.headers,
+            "content_type": request.content_type or None,
+            "data": request.get_data(), **options})
+
+    def close(self) -> None:
+        """Do nothing: a file is closed as soon as it was read."""
 
 
 def create_environ(*args: Any, **options: Any) -> dict:
@@ -5377,9 +7237,9 @@ def create_environ(*args: Any, **options: Any) -> dict:
     return EnvironBuilder(*args, **options).get_environ()
 
 
-def _origin(environ: dict) -> tuple[str, str]:
+def _origin(environ) -> tuple[str, str]:
     """Return host and path: they decide which cookies a request has."""
-    host = re.sub(r":[0-9]*\Z", "", environ.get("HTTP_HOST", "localhost"))
+    host = _PORT_RE.sub("", environ.get("HTTP_HOST", "localhost"))
     path = _from_wsgi(environ["SCRIPT_NAME"] + environ["PATH_INFO"])
     return host.lower(), quote(path)
 
@@ -5388,7 +7248,7 @@ class Cookie(types.SimpleNamespace):
     """A cookie of a client; apps see `decoded_key` and `decoded_value`."""
 
     @classmethod
-    def _of(cls, host: str, path: str, header: str) -> Cookie:
+    def _of(cls, host, path, header):
         """Return the cookie that a Set-Cookie header makes."""
         pair, *rest = header.split(";")
         key, _, value = pair.partition("=")
@@ -5406,13 +7266,13 @@ class Cookie(types.SimpleNamespace):
             secure="secure" in given, http_only="httponly" in given,
             same_site=given.get("samesite"))
 
-    def _is_over(self) -> bool:
+    def _is_over(self):
         if self.max_age is not None:
             return self.max_age <= 0
         now = datetime.now(timezone.utc)
         return self.expires is not None and self.expires <= now
 
-    def _goes_to(self, host: str, path: str) -> bool:
+    def _goes_to(self, host, path):
         is_sub = not self.origin_only and host.endswith(f".{self.domain}")
         return (host == self.domain or is_sub) and (
             path == self.path or path.startswith(self.path.rstrip("/") + "/"))
@@ -5423,8 +7283,11 @@ class TestResponse(Response):
 
     __test__ = False                # not for pytest
     default_mimetype = None
-    request: Any = None
-    history: tuple = ()
+
+    def __init__(self, *args: Any, request: Any = None, history: tuple = (),
+                 **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.request, self.history = request, history
 
     text = property(lambda self: self.get_data(as_text=True),
                     doc="Return the body as text.")
@@ -5434,8 +7297,8 @@ class ClientRedirectError(Exception):
     """Redirects go in a circle."""
 
 
-def _sender(method: str) -> Any:
-    def send(self: Any, *args: Any, **options: Any) -> Any:
+def _sender(method) -> Any:
+    def send(self, *args, **options):
         return self.open(*args, **{**options, "method": method})
     send.__doc__ = f"Send a {method} request; see `open`."
     return send
@@ -5489,15 +7352,14 @@ class FlaskClient:
                    path: str = "/", **options: Any) -> None:
         """Keep a cookie as if an app had set it with these arguments."""
         options["domain"] = None if origin_only else domain
-        header = dump_cookie(key, value, path=path, **options)
-        self._keep(Cookie._of(domain, "/", header))
+        self._keep(domain, "/", dump_cookie(key, value, path=path, **options))
 
     def delete_cookie(self, key: str, *, domain: str = "localhost",
                       path: str = "/") -> None:
         """Forget a cookie."""
         self._cookies.pop((domain, path, key), None)
 
-    def _send_cookies(self, environ: dict) -> None:
+    def _send_cookies(self, environ):
         origin = _origin(environ)
         environ.pop("HTTP_COOKIE", None)
         found = [f"{cookie.key}={cookie.value}"
@@ -5506,11 +7368,12 @@ class FlaskClient:
         if found:
             environ["HTTP_COOKIE"] = "; ".join(found)
 
-    def _receive_cookies(self, environ: dict, headers: Headers) -> None:
+    def _receive_cookies(self, environ, headers):
         for header in headers.getlist("Set-Cookie"):
-            self._keep(Cookie._of(*_origin(environ), header))
+            self._keep(*_origin(environ), header)
 
-    def _keep(self, cookie: Cookie) -> None:
+    def _keep(self, host, path, header):
+        cookie = Cookie._of(host, path, header)
         place = cookie.domain, cookie.path, cookie.decoded_key
         self._cookies[place] = cookie
         if cookie._is_over():
@@ -5543,20 +7406,21 @@ class FlaskClient:
             given = create_environ(*args, app=self.application, **options)
         environ = getattr(given, "environ", given)
         response = self._send({**self.environ_base, **environ}, buffered)
-        history: tuple = ()
+        seen = set()
         while follow_redirects and response.status_code in {
                 301, 302, 303, 305, 307, 308}:
             step = response.location, response.status_code
-            if step in [(past.location, past.status_code) for past in history]:
+            if step in seen:
                 raise ClientRedirectError(f"Redirected twice: {step}.")
+            seen.add(step)
             response.make_sequence()    # an app may act when this ends
             response.close()
-            history += (response,)
+            history = (*response.history, response)
             response = self.resolve_redirect(response, buffered)
             response.history = history
         return response
 
-    def _send(self, environ: dict, buffered: bool) -> Any:
+    def _send(self, environ, buffered):
         self._context_stack.close()
         self._new_contexts.clear()
         if self.preserve_context:
@@ -5564,8 +7428,7 @@ class FlaskClient:
         if self._jar is not None:
             self._send_cookies(environ)
         response = self.response_wrapper(*run_wsgi_app(
-            self.application, environ, buffered))
-        response.request = Request(environ)
+            self.application, environ, buffered), request=Request(environ))
         if self._jar is not None:
             self._receive_cookies(environ, response.headers)
         response.json_module = getattr(self.application, "json", json)
@@ -5583,19 +7446,16 @@ class FlaskClient:
             raise RuntimeError(f"No external redirects: {response.location}.")
         root = quote(_from_wsgi(old["SCRIPT_NAME"]))
         root = root if f"{url.path}/".startswith(f"{root}/") else ""
-        again = response.status_code in (307, 308)
-        method = old["REQUEST_METHOD"]
-        environ = {**old, **create_environ(
+        method, body = old["REQUEST_METHOD"], old["wsgi.input"]
+        if response.status_code not in (307, 308):
+            method, body = "HEAD" if method == "HEAD" else "GET", None
+            old = {name: value for name, value in old.items()
+                   if name not in _BODY_VARIABLES}
+        new_environ = create_environ(
             url.path[len(root):], f"{url.scheme}://{url.netloc}{root}",
-            url.query, method if again or method == "HEAD" else "GET",
-            errors_stream=old["wsgi.errors"])}
-        if again:
-            old["wsgi.input"].seek(0)
-            environ["wsgi.input"] = old["wsgi.input"]
-        else:
-            for name in _BODY_VARIABLES:
-                environ.pop(name, None)
-        return self.open(environ, buffered=buffered)
+            url.query, method, input_stream=body,
+            errors_stream=old["wsgi.errors"])
+        return self.open({**old, **new_environ}, buffered=buffered)
 
 
 Client = FlaskClient
@@ -5607,17 +7467,14 @@ Client = FlaskClient
 #
 # Section 10 looks into a box; here is what lies in it.  An AppContext knows
 # the app and, while one is answered, the request.  `push` puts it into the
-# box, `pop` restores what was there before and runs the teardown functions.
-#
-# Contexts nest.  A request that starts inside a context of the same app shares
-# its `g` and leaves the app's teardown to it; a context without a request that
-# starts inside a request lends that request, its session and its URL adapter.
-#
-# Session, `g` and URL adapter are made when first touched: most requests need
-# one of them or none.
+# box; `pop` restores what was there and runs the teardown functions.  A
+# request inside a context of the same app shares its `g` and leaves the app's
+# teardown to it; a context without a request inside a request is lent that
+# request, its session and its URL adapter.  Session, `g` and URL adapter are
+# made when first touched: most requests need one of them or none.
 
 
-def _announce(signal: Signal, app: Any, **values: Any) -> None:
+def _announce(signal, app, **values):
     """Send a signal of an app; nearly free when nobody listens."""
     if signal.receivers:
         signal.send(app, _async_wrapper=app.ensure_sync, **values)
@@ -5632,25 +7489,22 @@ class _AppCtxGlobals:
 
     def pop(self, name: str, default: Any = _missing) -> Any:
         """Remove an attribute and return it; KeyError without default."""
-        if default is _missing:
-            return self.__dict__.pop(name)
-        return self.__dict__.pop(name, default)
+        defaults = () if default is _missing else (default,)
+        return self.__dict__.pop(name, *defaults)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """Return an attribute, after setting it if it is missing."""
         return self.__dict__.setdefault(name, default)
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name):
         return name in self.__dict__
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self):
         return iter(self.__dict__)
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         ctx = _cv_app.get(None)
-        if ctx is None:
-            return object.__repr__(self)
-        return f"<flask.g of {ctx.app.name!r}>"
+        return f"<flask.g of {ctx.app.name!r}>" if ctx else super().__repr__()
 
 
 class AppContext:
@@ -5661,23 +7515,21 @@ class AppContext:
     """
 
     _g: Any = None
-    _session: Any = None
     _url_adapter: Any = _missing
     _flashes: list | None = None
-    _after_request_functions: Any = ()
-    _lender: AppContext | None = None
-    _shared: AppContext | None = None
-    _kept = 0
+    _lender: AppContext | None = None   # whose request it is, if not its own
+    _shared: AppContext | None = None   # whose g it is, if not its own
+    _kept = 0                           # streams that still run
 
     def __init__(self, app: Any, environ: dict | None = None,
                  request: Any = None, session: Any = None) -> None:
         self.app = app
-        self._tokens: list = []
         if environ is not None and request is None:
             request = app.request_class(environ)
         self._request = request
-        if session is not None:
-            self._session = session
+        self._session = session
+        self._after_request_functions: list = []
+        self._tokens: list = []
 
     @property
     def has_request(self) -> bool:
@@ -5715,24 +7567,19 @@ class AppContext:
     @property
     def session(self) -> Any:
         """Return the session, opened at its first use, and note the use."""
-        if self._request is None:
-            return self.request.session
         session = self._open_session()
         session.accessed = True
         return session
 
-    def _owner(self) -> AppContext:
+    def _owner(self):
         """Return the context whose request this is: itself or the lender."""
-        ctx = self
-        while ctx._lender is not None:
-            ctx = ctx._lender
-        return ctx
+        return self if self._lender is None else self._lender._owner()
 
     def _open_session(self):
-        owner = self._owner()
+        request, owner = self.request, self._owner()
         if owner._session is None:
             interface = owner.app.session_interface
-            session = interface.open_session(owner.app, owner._request)
+            session = interface.open_session(owner.app, request)
             if session is None:
                 session = interface.make_null_session(owner.app)
             owner._session = session
@@ -5740,9 +7587,11 @@ class AppContext:
 
     def _session_to_save(self):
         """Return the session if it was opened or may need a fresh cookie."""
-        if (self._session is None and "HTTP_COOKIE" in self.request.environ
+        if (self._session is None
                 and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
-            return self._open_session()
+            name = self.app.session_interface.get_cookie_name(self.app)
+            if _to_wsgi(name) in self.request.environ.get("HTTP_COOKIE", ""):
+                return self._open_session()
         return self._session
 
     def copy(self) -> AppContext:
@@ -5763,10 +7612,12 @@ class AppContext:
 
     def push(self) -> None:
         """Make this the current context."""
-        outer = _cv_app.get(None)
-        first = not self._tokens
+        outer, first = _cv_app.get(None), not self._tokens
         if first and outer is not None:
-            self._join(outer)
+            if self._request is not None:
+                self._shared = outer if outer.app is self.app else None
+            elif outer._request is not None:
+                self._request, self._lender = outer._request, outer
         self._tokens.append(_cv_app.set(self))
         if self._shared is None:
             _announce(appcontext_pushed, self.app)
@@ -5776,13 +7627,6 @@ class AppContext:
             if type(interface) is not SecureCookieSessionInterface:
                 self._open_session()
             self.match_request()
-
-    def _join(self, outer):
-        if self._request is None:
-            if outer._request is not None:
-                self._request, self._lender = outer._request, outer
-        elif outer.app is self.app:
-            self._shared = outer
 
     def pop(self, exc: Any = _missing) -> None:
         """Restore the context before this one; the last pop tears down."""
@@ -5842,13 +7686,13 @@ class AppContext:
             raise
         return self
 
-    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+    def __exit__(self, kind, value, traceback):
         self.pop(value)
 
-    def __repr__(self) -> str:
-        if self._request is None:
-            return f"<AppContext of {self.app.name}>"
+    def __repr__(self):
         request = self._request
+        if request is None:
+            return f"<AppContext of {self.app.name}>"
         return (f"<RequestContext {request.url!r} [{request.method}]"
                 f" of {self.app.name}>")
 
@@ -5895,7 +7739,7 @@ def _request_context(name):
 def after_this_request(f: Callable[..., Any]) -> Callable[..., Any]:
     """Run f with the response of this request; it returns the response."""
     owner = _request_context("after_this_request")._owner()
-    owner._after_request_functions = [*owner._after_request_functions, f]
+    owner._after_request_functions.append(f)
     return f
 
 
@@ -5985,9 +7829,8 @@ def url_for(endpoint: str, /, *, _anchor: str | None = None,
 
 def redirect(location: str, code: int = 302, Response: Any = None) -> Response:
     """Return a response that sends the client to another URL."""
-    ctx = _cv_app.get(None)
-    if ctx is not None and Response is None:
-        return ctx.app.redirect(location, code=code)
+    if Response is None and has_app_context():
+        return current_app.redirect(location, code=code)
     return _redirect_to(location, code, Response)
 
 
@@ -5996,10 +7839,60 @@ _default_aborter = Aborter()
 
 def abort(code: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
     """Raise the HTTP error of a status code, or answer with a response."""
-    ctx = _cv_app.get(None)
-    aborter = _default_aborter if ctx is None else ctx.app.aborter
+    aborter = current_app.aborter if has_app_context() else _default_aborter
     aborter(code, *args, **kwargs)
     raise RuntimeError(f"The aborter returned instead of raising {code!r}.")
+
+
+def render_template(template_name_or_list: Any, **context: Any) -> str:
+    """Return the page of a template, or of the first one that exists."""
+    return _render(current_app.template_engine.get_template(
+        template_name_or_list), context)
+
+
+def render_template_string(source: str, **context: Any) -> str:
+    """Return the page of a template that is given as text."""
+    return _render(current_app.template_engine.from_string(source), context)
+
+
+def _render(template, context):
+    app = _cv_app.get().app
+    app.update_template_context(context)
+    _announce(before_render_template, app, template=template, context=context)
+    page = template.render(context)
+    _announce(template_rendered, app, template=template, context=context)
+    return page
+
+
+def stream_template(template_name_or_list: Any,
+                    **context: Any) -> Iterator[str]:
+    """Return an iterator over the pieces of a template's page."""
+    return _stream(current_app.template_engine.get_template(
+        template_name_or_list), context)
+
+
+def stream_template_string(source: str, **context: Any) -> Iterator[str]:
+    """Return an iterator over the pieces of the page of a text."""
+    return _stream(current_app.template_engine.from_string(source), context)
+
+
+def _stream(template, context):
+    app = _cv_app.get().app
+    app.update_template_context(context)
+    _announce(before_render_template, app, template=template, context=context)
+
+    def generate():
+        # To a server an empty piece may look like the end.
+        yield from filter(None, template.generate(context))
+        _announce(template_rendered, app, template=template, context=context)
+    pieces = generate()
+    return stream_with_context(pieces) if has_request_context() else pieces
+
+
+def get_template_attribute(template_name: str, attribute: str) -> Any:
+    """Return a macro or a variable that a template defines."""
+    template = current_app.template_engine.get_template(template_name)
+    return getattr(template.module, attribute)
 
 
 def flash(message: str, category: str = "message") -> None:
@@ -6017,11 +7910,11 @@ def get_flashed_messages(with_categories: bool = False,
 
     Within one request each call sees the same messages.
     """
-    ctx = _cv_app.get(None)
-    flashes = None if ctx is None else ctx._owner()._flashes
-    if flashes is None:
-        flashes = session.pop("_flashes") if "_flashes" in session else []
-        _cv_app.get()._owner()._flashes = flashes
+    owner = _request_context("get_flashed_messages")._owner()
+    if owner._flashes is None:
+        found = "_flashes" in session    # To take nothing would be a change.
+        owner._flashes = session.pop("_flashes") if found else []
+    flashes = owner._flashes
     if category_filter:
         flashes = [pair for pair in flashes if pair[0] in category_filter]
     return list(flashes) if with_categories else [text for _, text in flashes]
@@ -6082,7 +7975,9 @@ def send_file(path_or_file: Any, mimetype: str | None = None,
     if isinstance(path_or_file, (str, os.PathLike)):
         path = os.path.join(current_app.root_path, os.fspath(path_or_file))
         stat = os.stat(path)
-        size, modified = stat.st_size, last_modified or stat.st_mtime
+        size = stat.st_size
+        # A clock that was wrong must not promise what is to come.
+        modified = last_modified or min(stat.st_mtime, time.time())
         download_name = download_name or os.path.basename(path)
     headers, mimetype = _file_head(mimetype, as_attachment, download_name)
     if path is not None and current_app.config["USE_X_SENDFILE"]:
@@ -6300,6 +8195,20 @@ def _shortcut(method: str) -> Callable[..., _Decorator]:
     return register
 
 
+def _named_registrar(method: str, does: str) -> Callable[..., Any]:
+    """Return a decorator, with or without a name, that calls a method."""
+    def register(self: Any, name: Any = None) -> Any:
+        def decorator(f: _View) -> _View:
+            getattr(self, method)(f, name)
+            return f
+        if callable(name):
+            f, name = name, None
+            return decorator(f)
+        return decorator
+    register.__doc__ = does
+    return register
+
+
 def _find_root_path(import_name: str) -> str:
     """Return the folder of a module or package; the current one if unknown."""
     module = sys.modules.get(import_name)
@@ -6317,13 +8226,7 @@ def _find_root_path(import_name: str) -> str:
     return os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
 
 
-def _blueprint_names(name: str) -> list[str]:
-    """Return a blueprint and those around it: "a.b" -> ["a.b", "a"]."""
-    names = [name]
-    while "." in name:
-        name = name.rpartition(".")[0]
-        names.append(name)
-    return names
+_lists: Any = functools.partial(collections.defaultdict, list)
 
 
 class Scaffold:
@@ -6343,13 +8246,15 @@ class Scaffold:
         self.template_folder = template_folder
         self.root_path = root_path or _find_root_path(import_name)
         self.view_functions: dict[str, Callable[..., Any]] = {}
-        self.error_handler_spec: dict[Any, dict] = {}
-        self.before_request_funcs: dict[Any, list] = {}
-        self.after_request_funcs: dict[Any, list] = {}
-        self.teardown_request_funcs: dict[Any, list] = {}
-        self.template_context_processors: dict[Any, list] = {}
-        self.url_value_preprocessors: dict[Any, list] = {}
-        self.url_default_functions: dict[Any, list] = {}
+        # Extensions append to [None] without asking if it is there.
+        self.error_handler_spec: dict[Any, dict] = collections.defaultdict(
+            lambda: collections.defaultdict(dict))
+        self.before_request_funcs: dict[Any, list] = _lists()
+        self.after_request_funcs: dict[Any, list] = _lists()
+        self.teardown_request_funcs: dict[Any, list] = _lists()
+        self.template_context_processors: dict[Any, list] = _lists()
+        self.url_value_preprocessors: dict[Any, list] = _lists()
+        self.url_default_functions: dict[Any, list] = _lists()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -6357,7 +8262,15 @@ class Scaffold:
     def _check_setup_finished(self, what: str) -> None:
         raise NotImplementedError
 
-    # -- static files and resources
+    # -- templates, static files and resources
+
+    @cached_property
+    def jinja_loader(self) -> Any:
+        """Return the loader of the folder of templates, or None."""
+        if self.template_folder is None:
+            return None
+        return FileSystemLoader(
+            os.path.join(self.root_path, self.template_folder))
 
     @property
     def static_folder(self) -> str | None:
@@ -6441,10 +8354,9 @@ class Scaffold:
         """Register a URL rule; what `route` does, without the decorator."""
         raise NotImplementedError
 
+    @_setup_method
     def endpoint(self, endpoint: str) -> _Decorator:
         """Register the decorated function as the view of an endpoint."""
-        self._check_setup_finished("endpoint")
-
         def decorator(f: _View) -> _View:
             self.view_functions[endpoint] = f
             return f
@@ -6525,6 +8437,16 @@ def _view_name(view_func: _View | None, rule: str) -> str:
     return view_func.__name__
 
 
+def _option(blueprint, options, name):
+    """Return an option of a registration, or else the blueprint's own."""
+    value = options.get(name)
+    return getattr(blueprint, name) if value is None else value
+
+
+def _below(prefix, path):
+    return f"{prefix.rstrip('/')}/{path.lstrip('/')}"
+
+
 class BlueprintSetupState:
     """One registration of a blueprint: what its recorded functions get."""
 
@@ -6534,12 +8456,8 @@ class BlueprintSetupState:
         self.blueprint = blueprint
         self.options = options
         self.first_registration = first_registration
-        self.subdomain = options.get("subdomain")
-        if self.subdomain is None:
-            self.subdomain = blueprint.subdomain
-        self.url_prefix = options.get("url_prefix")
-        if self.url_prefix is None:
-            self.url_prefix = blueprint.url_prefix
+        self.subdomain = _option(blueprint, options, "subdomain")
+        self.url_prefix = _option(blueprint, options, "url_prefix")
         self.name = options.get("name", blueprint.name)
         self.name_prefix = options.get("name_prefix", "")
         self.url_defaults = {**blueprint.url_values_defaults,
@@ -6549,8 +8467,7 @@ class BlueprintSetupState:
                      view_func: _View | None = None, **options: Any) -> None:
         """Register a rule on the app, with the prefix and the name."""
         if self.url_prefix is not None:
-            inner = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}"
-            rule = inner if rule else self.url_prefix
+            rule = _below(self.url_prefix, rule) if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
         if endpoint is None:
             endpoint = _view_name(view_func, rule)
@@ -6570,6 +8487,15 @@ def _app_hook(name: str) -> Callable[[Any, _View], _View]:
     return register
 
 
+def _app_registrar(name: str) -> Callable[..., None]:
+    """Return a method that passes a function and its name on to the app."""
+    def register(self: Any, f: _View, name: str | None = None) -> None:
+        self.record_once(lambda state: getattr(state.app, method)(f, name))
+    method = f"add_template_{name}"
+    register.__doc__ = f"Add a template {name} of the whole app."
+    return register
+
+
 class Blueprint(Scaffold):
     """A part of an app: views, hooks and files, registered as a whole.
 
@@ -6582,7 +8508,8 @@ class Blueprint(Scaffold):
                  template_folder: Any = None,
                  url_prefix: str | None = None, subdomain: str | None = None,
                  url_defaults: dict | None = None,
-                 root_path: str | None = None) -> None:
+                 root_path: str | None = None,
+                 cli_group: str | None = None) -> None:
         super().__init__(import_name, static_folder, static_url_path,
                          template_folder, root_path)
         if not name or "." in name:
@@ -6592,6 +8519,7 @@ class Blueprint(Scaffold):
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values_defaults = url_defaults or {}
+        self.cli_group = cli_group
         self.deferred_functions: list[Callable[..., Any]] = []
         self._blueprints: list[tuple[Blueprint, dict]] = []
         self._got_registered_once = False
@@ -6637,6 +8565,15 @@ class Blueprint(Scaffold):
             raise ValueError(f"Cannot register {self!r} on itself.")
         self._blueprints.append((blueprint, options))
 
+    add_app_template_filter = _app_registrar("filter")
+    add_app_template_test = _app_registrar("test")
+    add_app_template_global = _app_registrar("global")
+    app_template_filter = _named_registrar(
+        "add_app_template_filter", "Add a function to the app's filters.")
+    app_template_test = _named_registrar(
+        "add_app_template_test", "Add a function to the app's tests.")
+    app_template_global = _named_registrar(
+        "add_app_template_global", "Add a function to each page's names.")
     before_app_request = _app_hook("before_request")
     after_app_request = _app_hook("after_request")
     teardown_app_request = _app_hook("teardown_request")
@@ -6644,35 +8581,32 @@ class Blueprint(Scaffold):
     app_url_value_preprocessor = _app_hook("url_value_preprocessor")
     app_url_defaults = _app_hook("url_defaults")
 
+    @_setup_method
     def app_errorhandler(self, code_or_exception: Any) -> _Decorator:
         """Register the decorated function as an error handler of the app."""
-        self._check_setup_finished("app_errorhandler")
-
         def decorator(f: _View) -> _View:
             self.record_once(lambda state: state.app.register_error_handler(
                 code_or_exception, f))
             return f
         return decorator
 
-    def make_setup_state(
-            self, app: Any, options: dict,
-            first_registration: bool = False) -> BlueprintSetupState:
+    def make_setup_state(self, app: Any, options: dict,
+                         first_registration: bool = False) -> Any:
         """Return the object that recorded functions are called with."""
         return BlueprintSetupState(self, app, options, first_registration)
 
     def register(self, app: Any, options: dict) -> None:
         """Replay the recording on an app; called by register_blueprint."""
-        own_name = options.get("name", self.name)
-        name = f"{options.get('name_prefix', '')}.{own_name}".lstrip(".")
+        first = all(other is not self for other in app.blueprints.values())
+        state = self.make_setup_state(app, options, first)
+        name = f"{state.name_prefix}.{state.name}".lstrip(".")
         if name in app.blueprints:
             whose = "this" if app.blueprints[name] is self else "a different"
             raise ValueError(
-                f"The name {own_name!r} is already registered for {whose}"
+                f"The name {state.name!r} is already registered for {whose}"
                 f" blueprint {name!r}. Use 'name=' to provide a unique name.")
-        first = all(other is not self for other in app.blueprints.values())
         app.blueprints[name] = self
         self._got_registered_once = True
-        state = self.make_setup_state(app, options, first)
         if self.has_static_folder:
             state.add_url_rule(f"{self.static_url_path}/<path:filename>",
                                "static", self.send_static_file)
@@ -6680,10 +8614,10 @@ class Blueprint(Scaffold):
         for deferred in self.deferred_functions:
             deferred(state)
         for blueprint, inner in self._blueprints:
-            options = self._nested(state, blueprint, inner, name)
-            blueprint.register(app, options)
+            blueprint.register(
+                app, self._nested(state, blueprint, inner, name))
 
-    def _merge_into(self, app: Any, name: str) -> None:
+    def _merge_into(self, app, name):
         """Enter the hooks and handlers under the blueprint's name."""
         app.view_functions.update(self.view_functions)
         for key, handlers in self.error_handler_spec.items():
@@ -6698,27 +8632,20 @@ class Blueprint(Scaffold):
                 getattr(app, table).setdefault(key, []).extend(functions)
 
     @staticmethod
-    def _nested(state: BlueprintSetupState, blueprint: Blueprint,
-                options: dict, name: str) -> dict:
+    def _nested(state, blueprint, options, name):
         """Return the options of an inner blueprint, joined to the outer's."""
-        options = {**options, "name_prefix": name}
-        subdomain = options.get("subdomain")
+        subdomain = _option(blueprint, options, "subdomain")
         if subdomain is None:
-            subdomain = blueprint.subdomain
-        subdomains = [one for one in (subdomain, state.subdomain)
-                      if one is not None]
-        if subdomains:
-            options["subdomain"] = ".".join(subdomains)
-        prefix = options.get("url_prefix")
+            subdomain = state.subdomain
+        elif state.subdomain is not None:
+            subdomain = f"{subdomain}.{state.subdomain}"
+        prefix = _option(blueprint, options, "url_prefix")
         if prefix is None:
-            prefix = blueprint.url_prefix
-        if state.url_prefix is not None and prefix is not None:
-            prefix = f"{state.url_prefix.rstrip('/')}/{prefix.lstrip('/')}"
-        elif prefix is None:
             prefix = state.url_prefix
-        if prefix is not None:
-            options["url_prefix"] = prefix
-        return options
+        elif state.url_prefix is not None:
+            prefix = _below(state.url_prefix, prefix)
+        return {**options, "name_prefix": name,
+                "subdomain": subdomain, "url_prefix": prefix}
 
 
 # =============================================================================
@@ -6735,42 +8662,20 @@ class Blueprint(Scaffold):
 # makes no reference cycle, so its memory goes when its answer has gone.
 
 
-def _debug_flag() -> bool:
-    """Return what FLASK_DEBUG says."""
-    value = os.environ.get("FLASK_DEBUG", "")
-    return bool(value) and value.lower() not in ("0", "false", "no")
-
-
 def _lifetime(value: Any) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
-def _send_static(filename: str) -> Response:
-    return current_app.send_static_file(filename)
+def _errors_stream():
+    stream = request.environ.get("wsgi.errors") if request else None
+    return stream or sys.stderr
 
 
-class _ErrorsStream:
-    """Where log lines go: the current request's wsgi.errors, or stderr."""
-
-    def write(self, text: str) -> Any:
-        """Write to the stream of the moment."""
-        return self._stream().write(text)
-
-    def flush(self) -> None:
-        """Flush the stream of the moment."""
-        self._stream().flush()
-
-    @staticmethod
-    def _stream() -> Any:
-        if has_request_context():
-            return request.environ.get("wsgi.errors") or sys.stderr
-        return sys.stderr
+# Where log lines go: the current request's wsgi.errors, or stderr.
+wsgi_errors_stream: Any = LocalProxy(_errors_stream)
 
 
-wsgi_errors_stream = _ErrorsStream()
-
-
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _default_handler() -> Any:
     # Imported when the first line is logged.
     import logging
@@ -6788,18 +8693,6 @@ def has_level_handler(logger: Any) -> bool:
             return True
         logger = logger.parent if logger.propagate else None
     return False
-
-
-def create_logger(app: Flask) -> Any:
-    """Return the logger of the app's name, with a handler."""
-    # Imported when the first line is logged.
-    import logging
-    logger = logging.getLogger(app.name)
-    if app.debug and not logger.level:
-        logger.setLevel(logging.DEBUG)
-    if not has_level_handler(logger):
-        logger.addHandler(_default_handler())
-    return logger
 
 
 _ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"
@@ -6830,9 +8723,39 @@ def _unpack(rv: Any) -> tuple[Any, Any, Any]:
     return body, status, headers
 
 
-def _not_an_answer(body: Any) -> str:
-    return ("The view function did not return a valid response:"
-            f" it was a {type(body).__name__}. {_ANSWERS}")
+def _template_registrar(kind: str) -> Callable[..., None]:
+    """Return a method that adds to one of the template engine's dicts."""
+    def add(self: Any, f: _View, name: str | None = None) -> None:
+        self._check_setup_finished(f"add_template_{kind}")
+        getattr(self.jinja_env, f"{kind}s")[name or f.__name__] = f
+    add.__doc__ = f"Add a function as a {kind} of templates."
+    return add
+
+
+class DispatchingJinjaLoader:
+    """Looks for a template in the app's folder, then in its blueprints'."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = weakref.ref(app)    # Which holds this loader.
+
+    def get_source(self, environment: Any, template: str) -> Any:
+        """Return what the first loader has that knows the template."""
+        app: Any = self._app()
+        explains, found = app.config["EXPLAIN_TEMPLATE_LOADING"], None
+        for owner in (app, *app.iter_blueprints()):
+            loader = owner.jinja_loader
+            if loader is None:
+                continue
+            with contextlib.suppress(TemplateNotFound):
+                found = loader.get_source(environment, template)
+            if explains:
+                app.logger.info(
+                    "Template %r is %s %r, which looks in %s", template,
+                    "found by" if found else "not known to", owner,
+                    getattr(loader, "searchpath", loader))
+            if found:
+                return found
+        raise TemplateNotFound(template)
 
 
 class Flask(Scaffold):
@@ -6852,36 +8775,29 @@ class Flask(Scaffold):
     test_client_class: Any = FlaskClient
     url_map_class: Any = Map
     url_rule_class: Any = Rule
+    jinja_environment: Any = Environment
+    jinja_options: Mapping[str, Any] = {}
     default_config: Mapping[str, Any] = ImmutableDict({
         "APPLICATION_ROOT": "/",
-        "DEBUG": None,
-        "EXPLAIN_TEMPLATE_LOADING": False,
-        "MAX_CONTENT_LENGTH": None,
         "MAX_COOKIE_SIZE": 4093,
         "MAX_FORM_MEMORY_SIZE": 500_000,
         "MAX_FORM_PARTS": 1_000,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
         "PREFERRED_URL_SCHEME": "http",
-        "PROPAGATE_EXCEPTIONS": None,
         "PROVIDE_AUTOMATIC_OPTIONS": True,
-        "SECRET_KEY": None,
-        "SECRET_KEY_FALLBACKS": None,
-        "SEND_FILE_MAX_AGE_DEFAULT": None,
-        "SERVER_NAME": None,
-        "SESSION_COOKIE_DOMAIN": None,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_NAME": "session",
-        "SESSION_COOKIE_PARTITIONED": False,
-        "SESSION_COOKIE_PATH": None,
-        "SESSION_COOKIE_SAMESITE": None,
-        "SESSION_COOKIE_SECURE": False,
         "SESSION_REFRESH_EACH_REQUEST": True,
-        "TEMPLATES_AUTO_RELOAD": None,
-        "TESTING": False,
-        "TRAP_BAD_REQUEST_ERRORS": None,
-        "TRAP_HTTP_EXCEPTIONS": False,
-        "TRUSTED_HOSTS": None,
-        "USE_X_SENDFILE": False,
+        **dict.fromkeys(
+            """EXPLAIN_TEMPLATE_LOADING SESSION_COOKIE_PARTITIONED
+            SESSION_COOKIE_SECURE TESTING TRAP_HTTP_EXCEPTIONS
+            USE_X_SENDFILE""".split(), False),
+        **dict.fromkeys(
+            """DEBUG MAX_CONTENT_LENGTH PROPAGATE_EXCEPTIONS SECRET_KEY
+            SECRET_KEY_FALLBACKS SEND_FILE_MAX_AGE_DEFAULT SERVER_NAME
+            SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SAMESITE
+            TEMPLATES_AUTO_RELOAD TEMPLATES_UNDEFINED TRAP_BAD_REQUEST_ERRORS
+            TRUSTED_HOSTS""".split()),
     })
 
     # Shown by `app` but kept in its configuration.
@@ -6906,7 +8822,7 @@ class Flask(Scaffold):
                              " absolute. A relative path was given instead.")
         self.instance_path = instance_path
         self.config = self.make_config(instance_relative_config)
-        self.aborter = self.make_aborter()
+        self.aborter = self.aborter_class()
         self.json = self.json_provider_class(self)
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
@@ -6921,8 +8837,11 @@ class Flask(Scaffold):
                 "A host-matching app with static files needs a 'static_host',"
                 " and any other must not have one.")
         if self.has_static_folder:
-            self.add_url_rule(f"{self.static_url_path}/<path:filename>",
-                              "static", _send_static, host=static_host)
+            # A method of self would make the app a cycle.
+            self.add_url_rule(
+                f"{self.static_url_path}/<path:filename>", "static",
+                lambda filename: current_app.send_static_file(filename),
+                host=static_host)
 
     # -- setting up
 
@@ -6933,6 +8852,21 @@ class Flask(Scaffold):
                 " application. It has already handled its first request, any"
                 " changes will not be applied consistently. Register all"
                 " routes and functions while the program starts.")
+
+    @property
+    def debug(self) -> bool:
+        """Return config["DEBUG"]; set it, and templates are read anew."""
+        return self.config["DEBUG"]
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        if "jinja_env" in vars(self):
+            self.jinja_env.auto_reload = self._reloads_templates()
+
+    def _reloads_templates(self) -> bool:
+        reloads = self.config["TEMPLATES_AUTO_RELOAD"]
+        return self.debug if reloads is None else reloads
 
     @cached_property
     def name(self) -> str:
@@ -6945,27 +8879,22 @@ class Flask(Scaffold):
 
     @cached_property
     def logger(self) -> Any:
-        """Return the logger with the app's name."""
-        return create_logger(self)
-
-    @property
-    def debug(self) -> bool:
-        """Return True in debug mode."""
-        return self.config["DEBUG"]
-
-    @debug.setter
-    def debug(self, value: bool) -> None:
-        self.config["DEBUG"] = value
+        """Return the logger with the app's name, and with a handler."""
+        # Imported when the first line is logged.
+        import logging
+        logger = logging.getLogger(self.name)
+        if self.debug and not logger.level:
+            logger.setLevel(logging.DEBUG)
+        if not has_level_handler(logger):
+            logger.addHandler(_default_handler())
+        return logger
 
     def make_config(self, instance_relative: bool = False) -> Config:
         """Return the configuration that the app starts with."""
         root = self.instance_path if instance_relative else self.root_path
-        return self.config_class(
-            root, {**self.default_config, "DEBUG": _debug_flag()})
-
-    def make_aborter(self) -> Aborter:
-        """Return what `abort` uses."""
-        return self.aborter_class()
+        flag = os.environ.get("FLASK_DEBUG", "").lower()
+        debug = flag not in ("", "0", "false", "no")
+        return self.config_class(root, {**self.default_config, "DEBUG": debug})
 
     def auto_find_instance_path(self) -> str:
         """Return the folder for files of this installation of the app."""
@@ -7016,12 +8945,12 @@ class Flask(Scaffold):
                          and self.config["PROVIDE_AUTOMATIC_OPTIONS"])
             if automatic:
                 required.add("OPTIONS")
-        if self.view_functions.get(endpoint, view_func) != view_func:
-            if view_func is not None:
-                raise AssertionError(
-                    "View function mapping is overwriting an existing endpoint"
-                    f" function: {endpoint}. Give the view another name, or"
-                    " pass 'endpoint'.")
+        known = self.view_functions.get(endpoint, view_func)
+        if view_func is not None and view_func != known:
+            raise AssertionError(
+                "View function mapping is overwriting an existing endpoint"
+                f" function: {endpoint}. Give the view another name, or pass"
+                " 'endpoint'.")
         added = self.url_rule_class(
             rule, endpoint=endpoint, methods=methods | required, **options)
         added.provide_automatic_options = automatic
@@ -7055,6 +8984,55 @@ class Flask(Scaffold):
             context.update(self.ensure_sync(f)())
         context.update(given)
 
+    # -- templates
+
+    @cached_property
+    def jinja_env(self) -> Any:
+        """Return the template engine, made when it is first asked for."""
+        return self.create_jinja_environment()
+
+    @cached_property
+    def template_engine(self) -> Any:
+        """Return what render_template asks; set it to use another engine.
+
+        An object with get_template(name) and from_string(source), whose
+        templates have render(context) and generate(context).
+        """
+        return self.jinja_env
+
+    def create_jinja_environment(self) -> Any:
+        """Return a new template engine with the names that each page has."""
+        app = weakref.proxy(self)    # Which holds the engine.
+        options: dict[str, Any] = {
+            "autoescape": lambda name: app.select_jinja_autoescape(name),
+            "auto_reload": self._reloads_templates(),
+            "undefined": self.config["TEMPLATES_UNDEFINED"] or "strict",
+            **self.jinja_options}
+        environment = self.jinja_environment(
+            self.create_global_jinja_loader(), **options)
+        environment.globals.update(
+            url_for=url_for, get_flashed_messages=get_flashed_messages,
+            config=self.config, request=request, session=session, g=g)
+        return environment
+
+    def create_global_jinja_loader(self) -> Any:
+        """Return the loader for all templates of the app."""
+        return DispatchingJinjaLoader(self)
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Return True if a template of this name escapes its values."""
+        return filename is None or filename.endswith(_ESCAPED)
+
+    add_template_filter = _template_registrar("filter")
+    add_template_test = _template_registrar("test")
+    add_template_global = _template_registrar("global")
+    template_filter = _named_registrar(
+        "add_template_filter", "Add a function to the filters of templates.")
+    template_test = _named_registrar(
+        "add_template_test", "Add a function to the tests of templates.")
+    template_global = _named_registrar(
+        "add_template_global", "Add a function to the names of each page.")
+
     # -- contexts, clients, servers
 
     def app_context(self) -> AppContext:
@@ -7072,7 +9050,7 @@ class Flask(Scaffold):
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
         """Return a client that sends requests to the app without a server."""
-        return (self.test_client_class or FlaskClient)(
+        return self.test_client_class(
             self, self.response_class, use_cookies=use_cookies, **kwargs)
 
     def run(self, host: str | None = None, port: int | None = None,
@@ -7122,8 +9100,6 @@ class Flask(Scaffold):
         finally:
             if "microflask.preserve_context" in environ:
                 environ["microflask.preserve_context"](ctx)
-            if error is not None and self.should_ignore_error(error):
-                error = None
             try:
                 ctx.pop(error)
             finally:
@@ -7135,7 +9111,7 @@ class Flask(Scaffold):
         self._got_first_request = True
         try:
             if request_started.receivers:
-                request_started.send(self, _async_wrapper=self.ensure_sync)
+                _announce(request_started, self)
             rv = self.preprocess_request()
             if rv is None:
                 rv = self.dispatch_request()
@@ -7166,8 +9142,7 @@ class Flask(Scaffold):
         if current.routing_exception is not None:
             self.raise_routing_exception(current)
         rule = current.url_rule
-        if (current.method == "OPTIONS"
-                and getattr(rule, "provide_automatic_options", False)):
+        if current.method == "OPTIONS" and rule.provide_automatic_options:
             return self.make_default_options_response()
         view = self.view_functions[rule.endpoint]
         return self.ensure_sync(view)(**current.view_args)
@@ -7196,27 +9171,23 @@ class Flask(Scaffold):
             response = self.json.response(body)
         elif isinstance(body, self.response_class):
             response = body
-        elif callable(body):
-            response = self._from_callable(body)
         else:
-            raise TypeError(_not_an_answer(body))
+            response = self._from_callable(body)
         if status is not None:
-            if isinstance(status, (str, bytes, bytearray)):
-                response.status = status
-            else:
-                response.status_code = status
+            response.status = status
         if headers:
             response.headers.update(headers)
         return response
 
     def _from_callable(self, body: Any) -> Response:
-        environ = request.environ
         try:
             if isinstance(body, HTTPException):
-                body = body.get_response(environ)
-            return self.response_class.force_type(body, environ)
+                body = body.get_response(request.environ)
+            return self.response_class.force_type(body, request.environ)
         except TypeError as error:
-            raise TypeError(f"{error}. {_not_an_answer(body)}") from error
+            raise TypeError(
+                "The view function did not return a valid response: it was a"
+                f" {type(body).__name__}. {_ANSWERS}") from error
 
     def finalize_request(self, rv: Any,
                          from_error_handler: bool = False) -> Response:
@@ -7225,8 +9196,7 @@ class Flask(Scaffold):
         try:
             response = self.process_response(response)
             if request_finished.receivers:
-                request_finished.send(
-                    self, _async_wrapper=self.ensure_sync, response=response)
+                _announce(request_finished, self, response=response)
         except Exception:
             if not from_error_handler:
                 raise
@@ -7240,7 +9210,7 @@ class Flask(Scaffold):
         for f in ctx._after_request_functions:
             response = self.ensure_sync(f)(response)
         if self.after_request_funcs:
-            for f in self._reversed_hooks(self.after_request_funcs):
+            for f in reversed(self._hooks(self.after_request_funcs)):
                 response = self.ensure_sync(f)(response)
         session = ctx._session_to_save()
         if session is not None:
@@ -7251,30 +9221,26 @@ class Flask(Scaffold):
     def do_teardown_request(self, exc: BaseException | None = None) -> None:
         """Run the teardown_request functions."""
         if self.teardown_request_funcs:
-            for f in self._reversed_hooks(self.teardown_request_funcs):
+            for f in reversed(self._hooks(self.teardown_request_funcs)):
                 self.ensure_sync(f)(exc)
         if request_tearing_down.receivers:
-            request_tearing_down.send(
-                self, _async_wrapper=self.ensure_sync, exc=exc)
+            _announce(request_tearing_down, self, exc=exc)
 
     def do_teardown_appcontext(self, exc: BaseException | None = None) -> None:
         """Run the teardown_appcontext functions."""
         for f in reversed(self.teardown_appcontext_funcs):
             self.ensure_sync(f)(exc)
         if appcontext_tearing_down.receivers:
-            appcontext_tearing_down.send(
-                self, _async_wrapper=self.ensure_sync, exc=exc)
+            _announce(appcontext_tearing_down, self, exc=exc)
 
-    def _hooks(self, table: dict) -> Iterator[Callable[..., Any]]:
-        """Yield the app's functions, then those of the outer blueprints in."""
-        request = _cv_app.get()._request
-        names = () if request is None else request.blueprints
-        for name in (None, *reversed(names)):
-            yield from table.get(name, ())
-
-    def _reversed_hooks(self, table: dict) -> Iterator[Callable[..., Any]]:
-        for name in (*_cv_app.get()._request.blueprints, None):
-            yield from reversed(table.get(name, ()))
+    def _hooks(self, table, endpoint=None):
+        """Return the app's functions, then those of the blueprints inwards."""
+        if endpoint is None and _cv_app.get().has_request:
+            endpoint = _cv_app.get().request.endpoint
+        # "a.b.view" -> None, "a", "a.b"
+        parts = (endpoint or "").split(".")[:-1]
+        names = itertools.accumulate(parts, "{}.{}".format)
+        return [f for name in (None, *names) for f in table.get(name, ())]
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that may be called; an async one is wrapped."""
@@ -7309,10 +9275,6 @@ class Flask(Scaffold):
             return self.debug and isinstance(e, BadRequestKeyError)
         return bool(trap) and isinstance(e, BadRequest)
 
-    def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Return True to keep an error from the teardown functions."""
-        return False
-
     def handle_user_exception(self, e: Exception) -> Any:
         """Answer an exception by its handler; raise it again without one."""
         if isinstance(e, HTTPException) and not self.trap_http_exception(e):
@@ -7339,8 +9301,7 @@ class Flask(Scaffold):
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer what nobody handled by a 500, or raise it to the server."""
-        got_request_exception.send(
-            self, _async_wrapper=self.ensure_sync, exception=e)
+        _announce(got_request_exception, self, exception=e)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
         if propagate is None:
             propagate = self.testing or self.debug
@@ -7441,13 +9402,8 @@ class Flask(Scaffold):
 
     def inject_url_defaults(self, endpoint: str, values: dict) -> None:
         """Run the url_defaults functions for an endpoint."""
-        if not self.url_default_functions:
-            return
-        names: list = [None]
-        if "." in endpoint:
-            names += reversed(_blueprint_names(endpoint.rpartition(".")[0]))
-        for name in names:
-            for f in self.url_default_functions.get(name, ()):
+        if self.url_default_functions:
+            for f in self._hooks(self.url_default_functions, endpoint):
                 f(endpoint, values)
 
     def handle_url_build_error(self, error: BuildError, endpoint: str,
@@ -7475,41 +9431,78 @@ class Flask(Scaffold):
 # The end: names that are asked for and not here, and the licence
 # =============================================================================
 
-_LEFT_OUT = {
-    "_app_ctx_stack": "it is gone from Flask; use app_ctx",
-    "_request_ctx_stack": "it is gone from Flask; use request_ctx",
-    "total_seconds": "it is gone from Flask; use timedelta.total_seconds()",
-    "url_quote": "it is gone from Flask; use urllib.parse.quote",
-    "url_unquote": "it is gone from Flask; use urllib.parse.unquote",
-    "url_parse": "it is gone from Flask; use urllib.parse.urlsplit",
-    "url_encode": "it is gone from Flask; use urllib.parse.urlencode",
-    "url_decode": "it is gone from Flask; use urllib.parse.parse_qs",
-    **dict.fromkeys(
-        """before_render_template get_template_attribute render_template
-        render_template_string stream_template stream_template_string
-        DispatchingJinjaLoader Environment FileSystemLoader DictLoader Template
-        TemplateNotFound TemplateSyntaxError UndefinedError""".split(),
-        "templates are not part of this version"),
-    **dict.fromkeys(
-        """AppGroup FlaskCliRunner FlaskGroup NoAppException ScriptInfo
-        load_dotenv pass_script_info with_appcontext""".split(),
-        "commands are not part of this version"),
-    **dict.fromkeys(
-        """DebuggedApplication ProfilerMiddleware LintMiddleware
-        ProxyMiddleware SharedDataMiddleware""".split(),
-        "it is left out; any WSGI middleware can wrap app.wsgi_app"),
-    **dict.fromkeys(
-        "Local LocalManager LocalStack release_local".split(),
-        "it is left out; use a contextvars.ContextVar"),
-    "OrderedMultiDict": "it is left out; use MultiDict",
-    "get_path_info": "it is left out; use request.path",
-    "is_resource_modified": "it is left out; use response.make_conditional",
-    "HMACAlgorithm": "it is left out; give a Signer a digest_method",
-    "session_json_serializer": "it is left out; use TaggedJSONSerializer()",
-    **dict.fromkeys(
+_LEFT_OUT = {name: reason for reason, names in {
+    "commands are not part of this version":
+        """AppGroup FlaskCliRunner FlaskGroup NoAppException ScriptInfo cli
+        find_best_app get_load_dotenv load_dotenv locate_app pass_script_info
+        prepare_import routes_command run_command shell_command
+        show_server_banner with_appcontext""",
+    "it is gone from Flask; use app_ctx": "_app_ctx_stack",
+    "it is gone from Flask; use request_ctx": "_request_ctx_stack",
+    "it is gone from Flask; derive app.json from DefaultJSONProvider":
+        "JSONDecoder JSONEncoder",
+    "it is gone from Flask; use hmac.compare_digest": "safe_str_cmp",
+    "it is gone from Flask; use timedelta.total_seconds()": "total_seconds",
+    "it is gone from Flask; use URLSafeTimedSerializer":
+        "JSONWebSignatureSerializer TimedJSONWebSignatureSerializer",
+    "it is gone from Flask; urllib.parse has what replaces it":
+        """url_decode url_encode url_fix url_join url_parse url_quote
+        url_quote_plus url_unparse url_unquote url_unquote_plus""",
+    "it is left out; any WSGI middleware can wrap app.wsgi_app":
+        """DebuggedApplication LintMiddleware ProfilerMiddleware
+        ProxyMiddleware SharedDataMiddleware""",
+    "it is left out; any WSGI server can run the app":
+        """BaseWSGIServer ForkingWSGIServer ThreadedWSGIServer
+        WSGIRequestHandler is_running_from_reloader load_ssl_context
+        make_ssl_devcert""",
+    "it is left out; annotate with typing.Any":
+        """AfterRequestCallable AppOrBlueprintKey BeforeFirstRequestCallable
+        BeforeRequestCallable ErrorHandlerCallable HeaderValue HeadersValue
+        ResponseClass ResponseReturnValue ResponseValue RouteCallable
+        ShellContextProcessorCallable TeardownCallable
+        TemplateContextProcessorCallable TemplateFilterCallable
+        TemplateGlobalCallable TemplateTestCallable URLDefaultCallable
+        URLValuePreprocessorCallable""",
+    "it is left out; match() raises RequestRedirect or an HTTPException":
+        """NoMatch RequestAliasRedirect RequestPath WebsocketMismatch
+        StateMachineMatcher""",
+    "it is left out; a loader is any object with a method get_source":
+        "BaseLoader ChoiceLoader PackageLoader",
+    "it is left out; it is the default, see TEMPLATES_UNDEFINED":
+        "StrictUndefined",
+    "it is left out; replace app.select_jinja_autoescape": "select_autoescape",
+    "it is left out; catch TemplateNotFound": "TemplatesNotFound",
+    "it is left out; use MultiDict":
+        "FileMultiDict ImmutableOrderedMultiDict OrderedMultiDict",
+    "it is left out; derive from MultiDict, CallbackDict or ImmutableDict":
+        """ImmutableDictMixin ImmutableHeadersMixin ImmutableListMixin
+        ImmutableMultiDictMixin ImmutableTypeConversionDict TypeConversionDict
+        UpdateDictMixin""",
+    "it is left out; use parse_form_data or a FormDataParser":
+        "MultiPartParser MultipartDecoder",
+    "it is left out; use encode_multipart":
+        "MultipartEncoder stream_encode_multipart",
+    "it is left out; use request.path": "get_path_info",
+    "it is left out; use response.make_conditional":
+        "IfRange is_byte_range_valid is_resource_modified",
+    "it is left out; a response removes what its status forbids":
+        """is_entity_header is_hop_by_hop_header remove_entity_headers
+        remove_hop_by_hop_headers""",
+    "it is left out; a few lines of one's own take its place":
+        """append_slash_redirect bytes_to_int environ_property find_modules
+        get_content_type http_method_funcs int_to_bytes responder""",
+    "it is left out; use app.logger, app.debug or app.root_path":
+        "create_logger get_debug_flag get_root_path",
+    "it is left out; use json.dumps and its like": "dump dumps load loads",
+    "it is left out; use TaggedJSONSerializer()": "session_json_serializer",
+    "it is left out; derive from JSONTag":
         """PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple
-        TagUUID""".split(), "it is left out; derive from JSONTag"),
-}
+        TagUUID""",
+    "it is left out; derive from HMACAlgorithm": "SigningAlgorithm",
+    "it is left out; derive from URLSafeSerializer": "URLSafeSerializerMixin",
+    "it is left out; use Signal or Namespace().signal":
+        "NamedSignal default_namespace",
+}.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
@@ -7527,8 +9520,8 @@ def __getattr__(name: str) -> Any:
 
 # History
 #
-#   0.1.0   The core: routing, requests, responses, sessions, signals,
-#           blueprints, the test client.
+#   0.1.0   The core: routing, requests, responses, templates, sessions,
+#           signals, blueprints, the test client.
 #
 # BSD 3-Clause License
 #
