@@ -4377,24 +4377,21 @@ class Map:
 # 15. Templates
 # =============================================================================
 #
-# A template is a text with holes, as the standard library's string.Template
-# has it: $name is a value, $$ a dollar.  Two things are added.  A hole may
-# hold an expression, ${user.name | title}, and a line may be a statement, such
-# as $for user in users: ... $end.  Both are read by Python's own parser.
+# A template is a text with holes, as string.Template has it: $name is a value,
+# $$ a dollar.  Added are expressions, ${user.name | title}, and statements,
+# $for user in users: ... $end.  Both are read by Python's own parser.
 #
-# A template becomes a Python function in three steps.  Split: a regular
-# expression cuts it into text, values and statements.  Parse: Python reads
-# each expression; four of its operators (. [] | is) get the meaning they have
-# in a page.  Generate: the syntax tree of a generator function that yields the
-# page, whose line numbers are the template's own, so that tracebacks show the
-# page.  `Template.source` is that function as text.
+# Split: a regular expression cuts the text into texts, values, statements.
+# Parse: Python reads them; four operators (. [] | is) mean what they mean in a
+# page.  Generate: the syntax tree of a generator function that yields the
+# page; its lines are the template's own, so that tracebacks show the page.
 #
 # The promise: a template reaches what it was given and a few builtins.  Names
 # with two leading underscores and attributes that lead from a function or
 # frame to its globals are refused, also where str.format would walk to them.
-# Not promised: that a template ends, or that what it is given is harmless.
-# Values are escaped for text and for attributes in quotes; a script needs
-# | tojson, and a link that a user gave needs a look at its scheme.
+# Not promised: that a template ends, or that what it is given is harmless (an
+# app's `config` can run a file).  Values are escaped for text and for quoted
+# attributes; a script needs | tojson, a user's link a look at its scheme.
 
 _STATEMENTS = ("if elif else for break continue set include extends block def"
                " call import from raw end").split()
@@ -4405,16 +4402,15 @@ _INTROSPECTION = frozenset("""
     cr_frame cr_origin f_back f_builtins f_code f_globals f_locals f_trace
     func_closure func_code func_globals gi_code gi_frame gi_yieldfrom im_func
     im_self mro tb_frame tb_next""".split())
-_WORD_RE = re.compile(rf"({'|'.join(_STATEMENTS)})(?![^\s:(])", re.ASCII)
+_WORD = rf"(?:{'|'.join(_STATEMENTS)})(?![^\s:(])"
 # Where "${" ends: braces are counted, but not those inside of strings.
 _CODE_RE = re.compile(r'''
     """(?:[^\\]|\\.)*?""" | \'\'\'(?:[^\\]|\\.)*?\'\'\'
     | """ | \'\'\' | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | [{}"']
     ''', re.VERBOSE | re.DOTALL)
-_LETTERS = string.ascii_lowercase
 _DICT_NAMES = frozenset(dir(dict))
 _DEEPEST = 100  # Templates inside templates.
-_MOST_TEXTS = 200  # Compiled texts that are kept for the next time.
+_MOST_KEPT = 200  # Compiled texts that are kept for the next time.
 _ESCAPED = (".html", ".htm", ".xml", ".xhtml", ".svg")
 
 
@@ -4444,12 +4440,11 @@ class TemplateSyntaxError(TemplateError):
 class TemplateRuntimeError(TemplateError):
     """A template can't go on."""
 
-
 class UndefinedError(TemplateRuntimeError):
     """Something that is missing was used."""
 
 
-def _nearest(name: str, known: Iterable[Any]) -> str:
+def _nearest(name, known):
     """Return "; did you mean 'name'?", or nothing."""
     import difflib  # Costs 3 ms at start and is only needed here.
     near = difflib.get_close_matches(name, map(str, known), 1)
@@ -4468,12 +4463,12 @@ class Undefined:
         # Of two underscores, so that a template can't ask for it.
         self.__undefined__ = what, name, owner, hint
 
-    def _fail(self, *args: Any, **options: Any) -> Any:
-        place, frame = "", sys._getframe(1)
-        while frame.f_back is not None and "__page" not in frame.f_globals:
+    def _fail(self, *args, **options):
+        frame: Any = sys._getframe(1)
+        while frame and "__page" not in frame.f_globals:
             frame = frame.f_back
-        if "__page" in frame.f_globals:
-            place = f" in {frame.f_globals['__page']}, line {frame.f_lineno}"
+        place = (f" in {frame.f_globals['__page']}, line {frame.f_lineno}"
+                 if frame else "")
         what, name, owner, near = self.__undefined__
         if name:
             known = dir(owner)
@@ -4498,11 +4493,15 @@ class Undefined:
     def __hash__(self) -> int:
         return hash(Undefined)
 
+    def __repr__(self) -> str:
+        return "Undefined"
+
     __str__ = __iter__ = __len__ = __call__ = __contains__ = _fail
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _fail
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail
     __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _fail
     __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __index__ = _fail
+    __abs__ = __round__ = __invert__ = __and__ = __xor__ = __matmul__ = _fail
 
 
 class _Empty(Undefined):
@@ -4521,8 +4520,7 @@ class _Empty(Undefined):
 # -- what the function of a page calls
 
 
-def _html(value: Any) -> str:
-    """Return the text of a value, escaped."""
+def _html(value):
     kind = type(value)
     if kind is str:
         if ("<" in value or "&" in value or ">" in value or '"' in value
@@ -4532,14 +4530,14 @@ def _html(value: Any) -> str:
     return str(value) if kind is int else escape(value)
 
 
-def _check_name(name: Any, error: Any = TemplateRuntimeError) -> None:
+def _check_name(name, error: Any = TemplateRuntimeError):
     """Refuse a name that leads out of what a template was given."""
     if isinstance(name, str) and (
             str.startswith(name, "__") or name in _INTROSPECTION):
         raise error(f"a template may not use the name {name!r}")
 
 
-def _lookup(value: Any, name: str, undefined: Any = Undefined) -> Any:
+def _lookup(value, name, undefined=Undefined):
     """Return value.name, else value["name"], else Undefined."""
     if type(value) is dict and name not in _DICT_NAMES:
         if name in value:
@@ -4555,15 +4553,18 @@ def _lookup(value: Any, name: str, undefined: Any = Undefined) -> Any:
         return undefined(f"{type(value).__name__} object has no", name, value)
 
 
-def _safe_attribute(value: Any, name: Any, undefined: Any = Undefined) -> Any:
+def _safe_attribute(value, name, undefined=Undefined):
     """Return an attribute or item whose name was computed."""
+    if not isinstance(name, str):
+        return undefined(f"{type(value).__name__} object has no", f"{name}")
+    name = str.__str__(name)  # One of a subclass could show two faces.
     _check_name(name)
     if name in ("format", "format_map") and isinstance(value, (str, type)):
         return functools.partial(_safe_format, value, name)
-    return _lookup(value, str(name), undefined)
+    return _lookup(value, name, undefined)
 
 
-def _safe_item(value: Any, key: Any, undefined: Any = Undefined) -> Any:
+def _safe_item(value, key, undefined=Undefined):
     """Return value[key], else the attribute of that name, else Undefined."""
     try:
         return value[key]
@@ -4574,15 +4575,13 @@ def _safe_item(value: Any, key: Any, undefined: Any = Undefined) -> Any:
 class _SafeFormatter(EscapeFormatter):
     """str.format for templates: it walks only where they may walk."""
 
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
-        """Return the object of a field such as "user.name"."""
+    def get_field(self, field_name, args, kwargs):
         for name in re.split(r"[.\[]", field_name):
             _check_name(name)
         return super().get_field(field_name, args, kwargs)
 
 
-def _safe_format(text: Any, method: str, /, *args: Any, **options: Any) -> Any:
-    """Return text.format(...) or text.format_map(mapping)."""
+def _safe_format(text, method, /, *args, **options):
     if isinstance(text, type):
         raise TemplateRuntimeError(f"call {method!r} of a text, not of {text}")
     kind = type(text) if isinstance(text, Markup) else str
@@ -4592,23 +4591,32 @@ def _safe_format(text: Any, method: str, /, *args: Any, **options: Any) -> Any:
     return kind(formatter.vformat(text, args, options))
 
 
-def _macro(kind: Any, function: Any) -> Any:
+def _bound(environment, function):
+    """Return a filter or test, with the environment if it wants it."""
+    if getattr(function, "pass_environment", False):
+        return functools.partial(function, environment)
+    return function
+
+
+def _macro(kind, function):
     """Return a function that returns as one text what a generator yields."""
+    # Python names it when it is called with wrong arguments.
+    function.__qualname__ = function.__name__
     return lambda *args, **options: kind("".join(function(*args, **options)))
 
 
 class _Loop:
     """What `loop` is inside of $for."""
 
-    def __init__(self, items: Any, depth: int,
-                 undefined: Any = Undefined) -> None:
-        self._items, self._rest = items, iter(items)
-        self.depth, self.index0, self.index = depth, -1, 0
+    index0, index = -1, 0  # Of the class, where the compiler looks for them.
+
+    def __init__(self, items, depth, undefined=Undefined):
+        self._items, self._rest, self.depth = items, iter(items), depth
         self._undefined = undefined
         self._item = self.previtem = undefined("loop.previtem is undefined")
         self._next = next(self._rest, _missing)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self):
         while self._next is not _missing:
             self.previtem, self._item = self._item, self._next
             self._next = next(self._rest, _missing)
@@ -4621,24 +4629,21 @@ class _Loop:
     last = property(lambda self: self._next is _missing)
 
     @property
-    def nextitem(self) -> Any:
-        """Return the item to come, or Undefined."""
+    def nextitem(self):
         if self._next is _missing:
             return self._undefined("loop.nextitem is undefined")
         return self._next
 
     @property
-    def length(self) -> int:
-        """Return the number of items; those of an iterator are taken out."""
+    def length(self):
         try:
             return len(self._items)
-        except TypeError:
+        except TypeError:  # An iterator; its items are taken out.
             rest = list(self._rest)
             self._rest = iter(rest)
             return self.index + (self._next is not _missing) + len(rest)
 
-    def cycle(self, *values: Any) -> Any:
-        """Return one of the values, the next one each time round."""
+    def cycle(self, *values):
         return values[self.index0 % len(values)]
 
 
@@ -4647,27 +4652,13 @@ class _Context(dict):
 
     __slots__ = ("template", "given", "chains", "depth")
 
-    def __init__(self, names: Any, template: Any, given: Any, depth: int,
-                 chains: Any) -> None:
+    def __init__(self, names, template, given, depth=0, chains=None):
         super().__init__(names)
         self.template, self.given, self.depth = template, given, depth
         # Block -> the functions for it, that of the innermost template first.
-        self.chains: dict[str, list] = chains
+        self.chains = {} if chains is None else chains
 
-    @classmethod
-    def of(cls, template: Any, names: Any, given: Any, depth: int = 0,
-           chains: Any = None) -> _Context:
-        """Return the context of a template at its beginning."""
-        if depth > _DEEPEST:
-            raise TemplateRuntimeError(
-                f"{template.name!r} is {depth} templates deep; does it"
-                " include, import or extend itself?")
-        chains = {} if chains is None else chains
-        for name, function in template._functions[1].items():
-            chains.setdefault(name, []).append((template, function))
-        return cls(names, template, given, depth, chains)
-
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name):
         environment = self.template.environment
         for names in (environment.globals, _BUILTINS):
             if name in names:
@@ -4676,54 +4667,53 @@ class _Context(dict):
             "there is no", name, self, "; text with a '$' of its own stands"
             " between $raw: and $end")
 
-    def __dir__(self) -> list[str]:
+    def __dir__(self):
         return [*self.template.environment.globals, *_BUILTINS]
 
-    def named(self, kind: str, name: str) -> Any:
+    def named(self, kind, name):
         """Return a filter or a test."""
         environment = self.template.environment
-        function = getattr(environment, kind)[name]
-        if getattr(function, "pass_environment", False):
-            return functools.partial(function, environment)
-        return function
+        return _bound(environment, getattr(environment, kind)[name])
 
-    def _inner(self, name: Any, names: Any, chains: Any = None) -> _Context:
-        template = self.template.environment.get_template(name)
-        return self.of(template, names, self.given, self.depth + 1, chains)
-
-    def include(self, name: Any, here: dict) -> Iterator[str]:
-        """Yield another template, which sees what can be seen here."""
-        return self._inner(name, {**self, **here}).page()
-
-    def extend(self, name: Any, here: dict) -> Iterator[str]:
-        """Yield the layout, with the blocks of this template."""
-        return self._inner(name, {**self, **here}, self.chains).page()
-
-    def module(self, name: Any) -> Any:
-        """Return the names that another template defines."""
-        inner = self._inner(name, self.given)
-        page = inner.page()
-        while True:
-            try:
-                next(page)
-            except StopIteration as end:
-                return types.SimpleNamespace(**end.value)
-
-    def page(self) -> Iterator[str]:
+    def page(self):
         """Yield the page."""
-        return self.template._functions[0](self)
+        if self.depth > _DEEPEST:
+            raise TemplateRuntimeError(
+                f"{self.template.name!r} is {self.depth} templates deep; does"
+                " it include, import or extend itself?")
+        root, blocks = self.template._functions
+        for name, function in blocks.items():
+            self.chains.setdefault(name, []).append((self.template, function))
+        return root(self)
 
-    def block(self, name: str, here: dict, level: int = 0) -> Iterator[str]:
+    def _inner(self, name, names, chains=None):
+        template = self.template.environment.get_template(name)
+        return _Context(names, template, self.given, self.depth + 1, chains)
+
+    def include(self, name, here, chains=None, **loop):
+        """Yield another page; a layout gets the blocks of this one."""
+        return self._inner(name, {**self, **here, **loop}, chains).page()
+
+    def module(self, name):
+        """Return the names that another template defines."""
+        page = self._inner(name, self.given).page()
+        try:
+            while True:
+                next(page)
+        except StopIteration as end:
+            return types.SimpleNamespace(**end.value)
+
+    def block(self, name, here, level=0, **loop):
         """Yield a block, as the innermost template that has it defines it."""
+        here = {**here, **loop}
         chain = self.chains[name]
         template, function = chain[level]
         inner = _Context({**self, **here}, template, self.given, self.depth,
                          self.chains)
+        inner["super"] = Undefined(f"block {name!r} overrides no other")
         if level + 1 < len(chain):
-            outer = functools.partial(self.block, name, here, level + 1)
-            inner["super"] = _macro(template.kind, outer)
-        else:
-            inner["super"] = Undefined(f"block {name!r} overrides no other")
+            inner["super"] = lambda: template.kind(
+                "".join(self.block(name, here, level + 1)))
         return function(inner)
 
 
@@ -4738,15 +4728,22 @@ _BUILTINS: dict[str, Any] = {
 
 
 @functools.lru_cache(None)
-def _pattern(delimiter: str, name: str) -> Any:
+def _pattern(delimiter, name):
     """Return the expression for what stands behind a delimiter."""
     mark = re.escape(delimiter)
     return re.compile(rf"""
-        ^[ \t]*{mark} (?: (?P<line> (?: {'|'.join(_STATEMENTS)} )
-                                   (?! [^\s:(] ) [^\n]*? )
+        ^[ \t]*{mark} (?: (?P<line> {_WORD} [^\n]*? )
                           | (?P<comment> \# ) [^\n]* ) (?: \r?\n | \Z )
         | {mark} (?: (?P<escaped> {mark} ) | (?P<name> (?i:{name}) )
                      | (?P<brace> {{ ) )""", re.VERBOSE | re.MULTILINE)
+
+
+def _syntax(code):
+    """Return the syntax tree of Python code, or None."""
+    try:
+        return ast.parse(code)
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return None
 
 
 # A piece of a template: its word is "text", "name", "value" or a statement's.
@@ -4756,43 +4753,39 @@ _Piece = collections.namedtuple("_Piece", "word text position start")
 class _Splitter:
     """Cuts a template into pieces and knows where they were."""
 
-    def __init__(self, template: Any) -> None:
-        self.text, self.name = template.template, template.label
-        self.delimiter = template.delimiter
-        self.pattern = _pattern(template.delimiter, template.idpattern)
+    def __init__(self, template):
+        self.template, self.text = template, template.template
         self.lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
 
-    def place(self, position: int) -> tuple[int, int]:
+    def place(self, position):
         """Return line and column, both counted from 1."""
         line = bisect.bisect(self.lines, position)
         return line, position - self.lines[line - 1] + 1
 
-    def error(self, message: str, position: int) -> TemplateSyntaxError:
+    def error(self, message, position):
         """Return the error to raise about what stands at a position."""
         line, column = self.place(position)
         text = self.text[self.lines[line - 1]:].partition("\n")[0]
         return TemplateSyntaxError(
-            message, line, column, self.name, text.rstrip("\r"))
+            message, line, column, self.template.label, text.rstrip("\r"))
 
-    def pieces(self) -> Iterator[_Piece]:
-        """Yield the pieces in their order."""
-        text, end = self.text, 0
-        while True:
-            found = self.pattern.search(text, end)
-            if found is None:
-                break
+    def pieces(self):
+        text, delimiter, end = self.text, self.template.delimiter, 0
+        search = _pattern(delimiter, self.template.idpattern).search
+        found = search(text)
+        while found:
             start, kind, piece = found.start(), found.lastgroup, None
             if start > end:
                 yield _Piece("text", text[end:start], end, end)
             end = found.end()
             if kind == "escaped":
-                piece = _Piece("text", self.delimiter, start, start)
+                piece = _Piece("text", delimiter, start, start)
             elif kind == "name":
                 piece = _Piece(kind, found[kind], found.start(kind), start)
             elif kind == "line":
                 code = found.start(kind)
                 piece = self.statement(
-                    found[kind], code, code - len(self.delimiter))
+                    found[kind], code, code - len(delimiter))
                 end = found.end(kind) if piece.word == "include" else end
             elif kind == "brace":
                 piece, end = self.braced(start, end)
@@ -4800,12 +4793,13 @@ class _Splitter:
                 piece, end = self.raw(piece, end)
             if piece is not None:
                 yield piece
+            found = search(text, end)
         if end < len(text):
             yield _Piece("text", text[end:], end, end)
 
-    def statement(self, code: str, position: int, start: int) -> _Piece:
+    def statement(self, code, position, start):
         """Return a statement: its word, and what follows without the colon."""
-        word = code[:len(code) - len(code.lstrip(_LETTERS))]
+        word = code[:len(code) - len(code.lstrip(string.ascii_lowercase))]
         rest = code[len(word):].strip()
         position += code.index(rest, len(word))
         if word in _WITH_COLON:
@@ -4813,13 +4807,13 @@ class _Splitter:
                 raise self.error(f"{word!r} has no colon at its end", start)
             rest = rest[:-1].rstrip()
         if word in _ALONE and rest:
-            raise self.error(f"{word!r} takes nothing behind it, found"
-                             f" {rest!r}", start)
+            raise self.error(
+                f"{word!r} takes nothing behind it, found {rest!r}", start)
         if word not in _ALONE and not rest:
             raise self.error(f"{word!r} needs something behind it", start)
         return _Piece(word, rest, position, start)
 
-    def braced(self, start: int, position: int) -> tuple[Any, int]:
+    def braced(self, start, position):
         """Return the value or statement in braces, and where they end."""
         if self.text.startswith("#", position):
             return None, self.closing(start, position, re.compile("[{}]")) + 1
@@ -4827,14 +4821,16 @@ class _Splitter:
         code = self.text[position:end]
         position += len(code) - len(code.lstrip())
         code = code.strip()
-        if (code.startswith(("include [", "extends [")) or code == "end"
-                or _WORD_RE.match(code) and not _is_expression(code)):
-            return self.statement(code, position, start), end + 1
         if not code:
             raise self.error("an expression is missing", start)
+        if (code.startswith(("include [", "extends [")) or code == "end"
+                or re.match(_WORD, code)
+                # A value may start with such a word, too: ${set | length}.
+                and (code.endswith(":") or not _syntax(f"({code}\n)"))):
+            return self.statement(code, position, start), end + 1
         return _Piece("value", code, position, start), end + 1
 
-    def closing(self, start: int, position: int, marks: Any) -> int:
+    def closing(self, start, position, marks):
         """Return where the brace is that closes the one at the start."""
         depth = 1
         for found in marks.finditer(self.text, position):
@@ -4843,11 +4839,12 @@ class _Splitter:
                 return found.start()
             if found[0] in ("'", '"', "'''", '"""'):
                 raise self.error("a text has no closing quote", found.start())
-        raise self.error(f"'{self.delimiter}{{' is never closed", start)
+        raise self.error(
+            f"'{self.template.delimiter}{{' is never closed", start)
 
-    def raw(self, piece: _Piece, position: int) -> tuple[_Piece, int]:
+    def raw(self, piece, position):
         """Return the text up to the end of $raw, and where that is."""
-        mark = re.escape(self.delimiter)
+        mark = re.escape(self.template.delimiter)
         found = re.compile(rf"^[ \t]*{mark}end[ \t\r]*(?:\n|\Z)|{mark}{{end}}",
                            re.MULTILINE).search(self.text, position)
         if found is None:
@@ -4859,503 +4856,20 @@ class _Splitter:
 # -- parse
 
 
-def _syntax(code: str) -> Any:
-    """Return the syntax tree of Python code, or None."""
-    try:
-        return ast.parse(code)
-    except (MemoryError, RecursionError, SyntaxError, ValueError):
-        return None
-
-
-def _is_expression(code: str) -> bool:
-    """Return True for what Python reads as an expression."""
-    return _syntax(f"({code}\n)") is not None
-
-
-def _where(node: Any) -> dict[str, Any]:
-    """Return the place of a node, for one that stands for it."""
+def _where(node):
     return {"lineno": node.lineno, "col_offset": node.col_offset,
             "end_lineno": node.end_lineno,
             "end_col_offset": node.end_col_offset}
 
 
-def _call(function: str, arguments: list, node: Any) -> Any:
+def _call(function, arguments, node):
     """Return the call of a function, at the place of a node."""
     where = _where(node)
     name = ast.Name(function, ast.Load(), **where)
     return ast.Call(name, arguments, [], **where)
 
 
-class _Meaning(ast.NodeTransformer):
-    """Gives Python's operators the meaning that they have in a page."""
-
-    refused = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
-
-    def __init__(self, compiler: Any, position: int, before: int) -> None:
-        self.compiler = compiler
-        line, column = compiler.splitter.place(position)
-        self.line, self.column = line - 1, column - 1 - before
-
-    def error(self, message: str, node: Any) -> TemplateSyntaxError:
-        """Return the error to raise about a node."""
-        splitter = self.compiler.splitter
-        return splitter.error(
-            message, splitter.lines[node.lineno - 1] + node.col_offset)
-
-    def placed(self, node: Any) -> Any:
-        """Give a node its line and column in the template."""
-        if node.lineno == 1:
-            node.col_offset = max(0, node.col_offset + self.column)
-        if node.end_lineno == 1:
-            node.end_col_offset = max(0, node.end_col_offset + self.column)
-        node.lineno += self.line
-        node.end_lineno += self.line
-        return node
-
-    def visit(self, node: Any) -> Any:
-        """Return what a node means in a page."""
-        if hasattr(node, "lineno"):
-            self.placed(node)
-        if isinstance(node, self.refused):
-            raise self.error("':=', 'yield' and 'await' are not part of"
-                             " templates", node)
-        if (isinstance(node, (ast.Attribute, ast.Subscript))
-                and isinstance(node.ctx, ast.Store)):
-            raise self.error("only names can be set", node)
-        name = f"visit_{type(node).__name__}"
-        return getattr(self, name, self.generic_visit)(node)
-
-    def check(self, name: str, node: Any) -> None:
-        """Refuse a name that leads out of the template."""
-        try:
-            _check_name(name)
-        except TemplateRuntimeError as error:
-            raise self.error(str(error), node) from None
-
-    def visit_Name(self, node: Any) -> Any:
-        """Note a name that is used; `loop` is that of the inmost $for."""
-        self.check(node.id, node)
-        if isinstance(node.ctx, ast.Load):
-            loops = self.compiler.loops
-            if node.id == "loop" and loops:
-                loops[-1].used, node.id = True, loops[-1].name
-            else:
-                self.compiler.scope.used.add(node.id)
-        return node
-
-    def visit_arg(self, node: Any) -> Any:
-        """Check the name of a parameter."""
-        self.check(node.arg, node)
-        return self.generic_visit(node)
-
-    def visit_Attribute(self, node: Any) -> Any:
-        """Turn `user.name` into a call that asks for the item, too."""
-        value = node.value = self.visit(node.value)
-        self.check(node.attr, node)
-        if (isinstance(value, ast.Name) and value.id.startswith("__loop")
-                and hasattr(_Loop, node.attr)):
-            return node
-        name = ast.Constant(node.attr, **_where(node))
-        if node.attr in ("format", "format_map"):
-            return _call("__safe_attribute", [value, name], node)
-        return _call("__attribute", [value, name], node)
-
-    def visit_Subscript(self, node: Any) -> Any:
-        """Turn `user["name"]` into a call that asks for the attribute, too."""
-        self.generic_visit(node)
-        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
-            return node
-        return _call("__item", [node.value, node.slice], node)
-
-    def visit_BinOp(self, node: Any) -> Any:
-        """Turn `value | name(arguments)` into the call of a filter."""
-        if not isinstance(node.op, ast.BitOr):
-            return self.generic_visit(node)
-        value = self.visit(node.left)
-        return self.named("filter", node.right, value)
-
-    def visit_Compare(self, node: Any) -> Any:
-        """Turn `value is name(arguments)` into the call of a test."""
-        asks = [isinstance(op, (ast.Is, ast.IsNot)) and not (
-                    isinstance(right, ast.Constant)
-                    and isinstance(right.value, (bool, type(None))))
-                for op, right in zip(node.ops, node.comparators)]
-        if not any(asks):
-            return self.generic_visit(node)
-        if len(asks) > 1:
-            raise self.error("a test stands in no chain; use 'and'", node)
-        value = self.visit(node.left)
-        test = self.named("test", node.comparators[0], value)
-        if isinstance(node.ops[0], ast.Is):
-            return test
-        return ast.UnaryOp(ast.Not(), test, **_where(node))
-
-    def named(self, kind: str, node: Any, value: Any) -> Any:
-        """Return the call of a filter or a test with a value."""
-        self.placed(node)
-        name = node
-        if isinstance(node, ast.Call):
-            name = self.placed(node.func)
-        if not isinstance(name, ast.Name):
-            raise self.error(f"the name of a {kind} must stand here", node)
-        known = getattr(self.compiler.environment, f"{kind}s")
-        if name.id not in known:
-            raise self.error(f"no {kind} is named {name.id!r}"
-                             f"{_nearest(name.id, known)}", name)
-        self.compiler.scope.named.add((kind, name.id))
-        call = _call(f"__{kind}_{name.id}", [value], node)
-        if isinstance(node, ast.Call):
-            call.args += map(self.visit, node.args)
-            call.keywords += map(self.visit, node.keywords)
-        return call
-
-
-# -- generate
-
-
-class _Scope:
-    """One function of a page while it is made."""
-
-    def __init__(self, outer: Any = None, own: Iterable[str] = ()) -> None:
-        self.outer, self.own = outer, set(own)
-        self.used: set[str] = set()  # Names that its expressions ask for.
-        self.set: set[str] = set()  # Names that its statements set.
-        self.named: set = outer.named if outer else set()  # (kind, name)
-        self.here = ast.Dict([], [], lineno=1, col_offset=0)
-        self.inner: list = outer.inner if outer else []
-        self.inner.append(self)
-        self.is_root = False
-
-    def visible(self) -> set[str]:
-        """Return the names that another page gets to see here."""
-        return self.set | self.own | (
-            self.outer.visible() if self.outer else set())
-
-    def prelude(self) -> list:
-        """Return the statements that take names out of the context."""
-        names = self.set - self.own if self.outer else self.set | self.used
-        lines = [f"{name} = __context[{name!r}]" for name in sorted(names)]
-        if not self.outer:
-            lines += [f"__{kind}_{name} = __context.named('{kind}s', {name!r})"
-                      for kind, name in sorted(self.named)]
-        return _snippet("\n".join(lines))
-
-
-_OpenLoop = types.SimpleNamespace  # A $for being made: its name, and if used.
-
-
-def _snippet(code: str, line: int = 1) -> list:
-    """Return statements of the function's own, as of one line."""
-    tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.expr, ast.stmt, ast.arg)):
-            node.lineno = node.end_lineno = line
-            node.col_offset = node.end_col_offset = 0
-    return tree.body
-
-
-class _Compiler:
-    """Makes the syntax tree of a template's functions."""
-
-    def __init__(self, template: Template) -> None:
-        self.environment = template.environment
-        self.splitter = _Splitter(template)
-        pieces = list(self.splitter.pieces())
-        # What a template prints beside its blocks is not part of the layout.
-        self.is_child = any(piece.word == "extends" for piece in pieces)
-        self.pieces = iter(pieces)
-        self.open: list[_Piece] = []
-        self.loops: list[Any] = []
-        self.numbers = itertools.count(1)
-        self.blocks: dict[str, Any] = {}
-        self.parent: Any = None
-        self.scope: Any = None
-
-    def error(self, message: str, piece: _Piece) -> TemplateSyntaxError:
-        """Return the error to raise about a piece."""
-        return self.splitter.error(message, piece.start)
-
-    def line(self, piece: _Piece) -> int:
-        """Return the line of a piece."""
-        return self.splitter.place(piece.start)[0]
-
-    def module(self) -> Any:
-        """Return the tree of __root and of a function for each block."""
-        root = self.function("__root", None)
-        return ast.Module([root, *self.blocks.values()], [])
-
-    def function(self, name: str, opener: Any) -> Any:
-        """Return the function of a page or a block, which takes a context."""
-        saved = self.scope, self.loops
-        self.scope, self.loops = scope, _ = _Scope(), []
-        scope.is_root = opener is None
-        [function] = _snippet(f"def {name}(__context): yield ''")
-        body, _ = self.body(opener)
-        if opener is None:
-            body += self.tail()
-        function.body = [*scope.prelude(), *body, *function.body]
-        for inner in scope.inner:
-            here = "".join(f"{name!r}: {name}," for name in inner.visible())
-            [made] = _snippet(f"{{{here}}}")
-            inner.here.keys, inner.here.values = (
-                made.value.keys, made.value.values)
-        self.scope, self.loops = saved
-        return function
-
-    def closure(self, node: Any, opener: _Piece) -> None:
-        """Give the function of a macro or a $call its body."""
-        outer, args = self.scope, node.args
-        self.scope = scope = _Scope(outer, [arg.arg for arg in (
-            *args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg,
-            args.kwarg) if arg])
-        body, _ = self.body(opener)
-        if opener.word == "def" and "caller" in scope.used - scope.own:
-            [parameters] = _snippet("lambda *, caller=__no_caller: 0")
-            args.kwonlyargs += parameters.value.args.kwonlyargs
-            args.kw_defaults += parameters.value.args.kw_defaults
-            scope.own.add("caller")
-        node.body = [*scope.prelude(), *body, *_snippet("yield ''")]
-        outer.used |= scope.used - scope.set - scope.own
-        self.scope = outer
-
-    def body(self, opener: Any, *stops: str) -> tuple[list, Any]:
-        """Return statements up to a word that ends them, and its piece."""
-        statements: list = []
-        printed: list = []
-        self.open.append(opener)
-        for piece in self.pieces:
-            if piece.word in ("text", "name", "value"):
-                printed.append(self.printed(piece))
-                if len(printed) < 64:
-                    continue
-            statements += self.output(printed)
-            printed = []
-            if piece.word in ("elif", "else", "end"):
-                self.open.pop()
-                if opener is None or piece.word not in ("end", *stops):
-                    raise self.error(self.astray(piece, opener), piece)
-                return statements, piece
-            make = getattr(self, f"on_{piece.word}", None)
-            if make is not None:
-                statements += make(piece)
-        self.open.pop()
-        if opener is not None:
-            raise self.error(f"{opener.word!r} has no 'end'", opener)
-        return statements + self.output(printed), None
-
-    def astray(self, piece: _Piece, opener: Any) -> str:
-        """Return what is wrong about an 'end' or 'else'."""
-        if opener is None and piece.word == "end":
-            return "'end' ends nothing; a variable of that name is ${(end)}"
-        if opener is None:
-            return f"{piece.word!r} is no part of an 'if' or 'for'"
-        return (f"{piece.word!r} is no part of {opener.word!r}"
-                f" of line {self.line(opener)}")
-
-    def output(self, printed: list) -> list:
-        """Return the statement that yields a run of text and values."""
-        if not printed or self.is_silent():
-            return []
-        where = _where(printed[0])
-        text = ast.JoinedStr(printed, **where)
-        return [ast.Expr(ast.Yield(text, **where), **where)]
-
-    def is_silent(self) -> bool:
-        """Return True outside of the blocks of a template that extends."""
-        return self.is_child and self.scope.is_root
-
-    def printed(self, piece: _Piece) -> Any:
-        """Return the part of a string that prints a text or a value."""
-        line, column = self.splitter.place(piece.position)
-        where: dict[str, Any] = {
-            "lineno": line, "end_lineno": line, "col_offset": column - 1,
-            "end_col_offset": column - 1 + len(piece.text)}
-        if piece.word == "text":
-            return ast.Constant(piece.text, **where)
-        if piece.word == "value" or piece.text.startswith(("__", "loop")):
-            value = self.expression(piece)
-        elif keyword.iskeyword(piece.text) or not piece.text.isidentifier():
-            [node] = _snippet(f"__context[{piece.text!r}]", line)
-            value = node.value
-        else:
-            value = ast.Name(piece.text, ast.Load(), **where)
-            self.scope.used.add(piece.text)
-        return ast.FormattedValue(
-            _call("__text", [value], value), -1, **_where(value))
-
-    def python(self, piece: _Piece, form: str) -> Any:
-        """Return the one statement that Python reads, with its meaning."""
-        tree = _syntax(form.replace("{}", piece.text))
-        if tree is None or len(tree.body) != 1:
-            raise self.splitter.error(_mistake(piece), piece.position)
-        meaning = _Meaning(self, piece.position, form.index("{}"))
-        return meaning.visit(tree.body[0])
-
-    def expression(self, piece: _Piece) -> Any:
-        """Return the tree of an expression."""
-        return self.python(piece, "return ({}\n)").value
-
-    def targets(self, node: Any) -> None:
-        """Note the names that a statement sets."""
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name):
-                self.scope.set.add(part.id)
-
-    def delegate(self, method: str, argument: Any, piece: _Piece) -> list:
-        """Return the statement that goes on in another function."""
-        if self.is_silent():
-            return []
-        here: Any = self.scope.here
-        if self.loops:
-            loop = self.loops[-1]
-            loop.used = True
-            [node] = _snippet(f"{{**0, 'loop': {loop.name}}}")
-            here, node.value.values[0] = node.value, here
-        [node] = _snippet(f"yield from __context.{method}(0, 0)",
-                          self.line(piece))
-        node.value.value.args = [argument, here]
-        return [node]
-
-    # -- statements
-
-    def on_if(self, piece: _Piece) -> list:
-        node = self.python(piece, "if {}: pass")
-        node.body, stop = self.body(piece, "elif", "else")
-        node.body = node.body or _snippet("pass")
-        node.orelse = []
-        if stop.word == "elif":
-            node.orelse = self.on_if(stop)
-        elif stop.word == "else":
-            node.orelse, _ = self.body(stop)
-        return [node]
-
-    def on_for(self, piece: _Piece) -> list:
-        node = self.python(piece, "for {}: pass")
-        self.targets(node.target)
-        loop = _OpenLoop(name=f"__loop{next(self.numbers)}", used=False)
-        self.loops.append(loop)
-        body, stop = self.body(piece, "else")
-        node.body, node.orelse = body or node.body, []
-        depth = len(self.loops)
-        self.loops.pop()
-        empty = self.body(stop)[0] if stop.word == "else" else []
-        if not loop.used and not empty:
-            return [node]
-        make, iterate, test = _snippet(
-            f"{loop.name} = __Loop(0, {depth})\n{loop.name}\n"
-            f"if {loop.name}.index0 < 0: pass", self.line(piece))
-        make.value.args[0], node.iter = node.iter, iterate.value
-        test.body = empty
-        return [make, node, test] if empty else [make, node]
-
-    def on_set(self, piece: _Piece) -> list:
-        node = self.python(piece, "{}")
-        if not isinstance(node, (ast.Assign, ast.AugAssign)):
-            raise self.error("'set' is written 'set name = value'", piece)
-        for target in getattr(node, "targets", [getattr(node, "target", 0)]):
-            self.targets(target)
-        return [node]
-
-    def on_break(self, piece: _Piece) -> list:
-        if not self.loops:
-            raise self.error(f"{piece.word!r} stands outside of a loop", piece)
-        return _snippet(piece.word, self.line(piece))
-
-    on_continue = on_break
-
-    def on_include(self, piece: _Piece) -> list:
-        return self.delegate("include", self.expression(piece), piece)
-
-    def on_extends(self, piece: _Piece) -> list:
-        if self.parent is not None or self.open != [None]:
-            raise self.error("'extends' stands once, outside of all other"
-                             " statements", piece)
-        self.parent = self.expression(piece)
-        return []
-
-    def tail(self) -> list:
-        """Return the end of a page: what it defines, then its layout."""
-        [exports] = _snippet("return 0")
-        exports.value = self.scope.here
-        if self.parent is None:
-            return [exports]
-        [node] = _snippet("yield from __context.extend(0, 0)",
-                          self.parent.lineno)
-        node.value.value.args = [self.parent, self.scope.here]
-        return [node, exports]
-
-    def on_block(self, piece: _Piece) -> list:
-        name = self.name(piece.text, piece)
-        if name in self.blocks:
-            raise self.error(f"there is a block {name!r} already", piece)
-        self.blocks[name] = None  # Keeps the order, and the name from inside.
-        self.blocks[name] = self.function(f"__block_{name}", piece)
-        name_node = _snippet(repr(name), self.line(piece))[0].value
-        return self.delegate("block", name_node, piece)
-
-    def name(self, text: str, piece: _Piece) -> str:
-        """Return a name that a statement sets."""
-        if not text.isidentifier() or keyword.iskeyword(text):
-            raise self.error(f"{text!r} can't be a name", piece)
-        return self.python(piece._replace(text=text), "{} = 0").targets[0].id
-
-    def on_def(self, piece: _Piece) -> list:
-        node = self.python(piece, "def {}: pass")
-        self.scope.set.add(self.name(node.name, piece))
-        self.closure(node, piece)
-        node.returns = None
-        node.decorator_list = [_call("__macro", [], node).func]
-        return [node]
-
-    def on_call(self, piece: _Piece) -> list:
-        found: Any = re.fullmatch(r"(?s)(?:\(([^()]*)\))?\s*(.+)", piece.text)
-        name = f"__caller{next(self.numbers)}"
-        node = self.python(piece._replace(
-            text=found[1] or "", position=piece.position + 1),
-            f"def {name}({{}}): pass")
-        self.closure(node, piece)
-        node.decorator_list = [_call("__macro", [], node).func]
-        call = self.expression(piece._replace(
-            text=found[2], position=piece.position + found.start(2)))
-        if not isinstance(call, ast.Call):
-            raise self.error("'call' is written 'call macro():'", piece)
-        [keywords] = _snippet(f"f(caller={name})", call.lineno)
-        call.keywords += keywords.value.keywords
-        return [node, *self.output([ast.FormattedValue(
-            _call("__text", [call], call), -1, **_where(call))])]
-
-    def on_import(self, piece: _Piece) -> list:
-        found = re.fullmatch(r"(?s)(.+)\sas\s+(\w+)", piece.text)
-        if found is None:
-            raise self.error("'import' is written 'import template as name'",
-                             piece)
-        name = self.name(found[2], piece)
-        self.scope.set.add(name)
-        return self.imported(name, piece._replace(text=found[1]))
-
-    def imported(self, name: str, piece: _Piece) -> list:
-        """Return the statement that takes what another template defines."""
-        [node] = _snippet(f"{name} = __context.module(0)", self.line(piece))
-        node.value.args = [self.expression(piece)]
-        return [node]
-
-    def on_from(self, piece: _Piece) -> list:
-        found = re.fullmatch(r"(?s)(.+)\simport\s+(.+)", piece.text)
-        if found is None:
-            raise self.error("'from' is written 'from template import name'",
-                             piece)
-        statements = self.imported("__module", piece._replace(text=found[1]))
-        for part in found[2].split(","):
-            name, _, alias = (word.strip() for word in part.partition(" as "))
-            alias = self.name(alias or name, piece)
-            name = self.name(name, piece)
-            self.scope.set.add(alias)
-            statements += _snippet(
-                f"{alias} = __attribute(__module, {name!r})", self.line(piece))
-        return statements
-
-
-def _mistake(piece: _Piece) -> str:
+def _mistake(piece):
     """Return what may be wrong about code that Python can't read."""
     words = "|".join(keyword.kwlist)
     found = re.search(rf"\b({words})\s*=(?!=)", piece.text)
@@ -5369,46 +4883,461 @@ def _mistake(piece: _Piece) -> str:
     return f"Python can't read the {kind} {piece.text!r}"
 
 
-class _Lines:
-    """What a traceback asks for the text of a template without a file."""
+class _Parser(_Splitter, ast.NodeTransformer):
+    """Gives Python's operators the meaning that they have in a page."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, template):
+        super().__init__(template)
+        self.scope: Any = None  # The function that is being made.
+        self.loops: list[str] = []  # The variables of the open $for.
+        self.used_loops: set[str] = set()
 
-    def get_source(self, name: str) -> str:
-        """Return the text."""
-        return self.text
+    def python(self, piece, form):
+        """Return the one statement that Python reads, with its meaning."""
+        tree = _syntax(form.replace("{}", piece.text))
+        # What ends in "#" could bring a body of its own in place of ours.
+        bodies = [*getattr(tree, "body", ())]
+        bodies += [*getattr(bodies[0], "body", ()),
+                   *getattr(bodies[0], "orelse", ()),
+                   *getattr(bodies[0], "type_params", ())] if bodies else []
+        if len(bodies) != 1 + form.endswith("pass") or (
+                len(bodies) == 2 and not isinstance(bodies[1], ast.Pass)):
+            raise self.error(_mistake(piece), piece.position)
+        line, column = self.place(piece.position)
+        self.moved = line - 1, column - 1 - form.index("{}")
+        return self.visit(tree.body[0])
+
+    def expression(self, piece):
+        return self.python(piece, "return ({}\n)").value
+
+    def placed(self, node):
+        """Give a node its line and column in the template."""
+        lines, columns = self.moved
+        if node.lineno == 1:
+            node.col_offset = max(0, node.col_offset + columns)
+        if node.end_lineno == 1:
+            node.end_col_offset = max(0, node.end_col_offset + columns)
+        node.lineno += lines
+        node.end_lineno += lines
+        return node
+
+    def wrong(self, message, node):
+        """Return the error to raise about a node."""
+        return self.error(
+            message, self.lines[node.lineno - 1] + node.col_offset)
+
+    def check(self, name, node):
+        _check_name(name, lambda message: self.wrong(message, node))
+
+    def visit(self, node):
+        if hasattr(node, "lineno"):
+            self.placed(node)
+        if (isinstance(node, (ast.Attribute, ast.Subscript))
+                and isinstance(node.ctx, ast.Store)):
+            raise self.wrong("only names can be set", node)
+        name = f"visit_{type(node).__name__}"
+        return getattr(self, name, self.generic_visit)(node)
+
+    def visit_NamedExpr(self, node):
+        raise self.wrong(
+            "':=', 'yield' and 'await' are not part of templates", node)
+
+    visit_Yield = visit_YieldFrom = visit_Await = visit_NamedExpr
+
+    def visit_Name(self, node):
+        """Note a name that is used; `loop` is that of the inmost $for."""
+        self.check(node.id, node)
+        if isinstance(node.ctx, ast.Load):
+            if node.id == "loop" and self.loops:
+                node.id = self.loops[-1]
+                self.used_loops.add(node.id)
+            else:
+                self.scope.used.add(node.id)
+        return node
+
+    def visit_arg(self, node):
+        self.check(node.arg, node)
+        return self.generic_visit(node)
+
+    def visit_Attribute(self, node):
+        """Turn `user.name` into a call that asks for the item, too."""
+        value = node.value = self.visit(node.value)
+        self.check(node.attr, node)
+        if (isinstance(value, ast.Name) and value.id.startswith("__loop")
+                and hasattr(_Loop, node.attr)):
+            return node
+        name = ast.Constant(node.attr, **_where(node))
+        is_format = node.attr in ("format", "format_map")
+        function = "__safe_attribute" if is_format else "__attribute"
+        return _call(function, [value, name], node)
+
+    def visit_Subscript(self, node):
+        """Turn `user["name"]` into a call that asks for the attribute, too."""
+        self.generic_visit(node)
+        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
+            return node
+        return _call("__item", [node.value, node.slice], node)
+
+    def visit_BinOp(self, node):
+        """Turn `value | name(arguments)` into the call of a filter."""
+        if not isinstance(node.op, ast.BitOr):
+            return self.generic_visit(node)
+        value = self.visit(node.left)
+        return self.named("filter", node.right, value)
+
+    def visit_Compare(self, node):
+        """Turn `value is name(arguments)` into the call of a test."""
+        asks = [isinstance(op, (ast.Is, ast.IsNot)) and not (
+                    isinstance(right, ast.Constant)
+                    and isinstance(right.value, (bool, type(None))))
+                for op, right in zip(node.ops, node.comparators)]
+        if not any(asks):
+            return self.generic_visit(node)
+        if len(asks) > 1:
+            raise self.wrong("a test stands in no chain; use 'and'", node)
+        value = self.visit(node.left)
+        test = self.named("test", node.comparators[0], value)
+        if isinstance(node.ops[0], ast.Is):
+            return test
+        return ast.UnaryOp(ast.Not(), test, **_where(node))
+
+    def named(self, kind, node, value):
+        """Return the call of a filter or a test with a value."""
+        self.placed(node)
+        name = node
+        if isinstance(node, ast.Call):
+            name = self.placed(node.func)
+        if not isinstance(name, ast.Name):
+            raise self.wrong(f"the name of a {kind} must stand here", node)
+        known = getattr(self.template.environment, f"{kind}s")
+        if name.id not in known:
+            raise self.wrong(f"no {kind} is named {name.id!r}"
+                             f"{_nearest(name.id, known)}", name)
+        self.scope.named.add((kind, name.id))
+        call = _call(f"__{kind}_{name.id}", [value], node)
+        if isinstance(node, ast.Call):
+            call.args += map(self.visit, node.args)
+            call.keywords += map(self.visit, node.keywords)
+        return call
 
 
-def _compile(template: Template) -> tuple[Any, dict[str, Any]]:
-    """Return the function of a page and those of its blocks."""
-    environment, name = template.environment, template.label
-    kind = template.kind
-    undefined = environment.undefined
-    names: dict[str, Any] = {
-        "__builtins__": {}, "__page": name, "__name__": name,
-        "__loader__": _Lines(template.template),
-        "__text": _html if kind is Markup else str, "__Loop": _Loop,
-        "__macro": functools.partial(_macro, kind),
-        "__no_caller": Undefined("the macro was not called by $call"),
-        "__attribute": _lookup, "__item": _safe_item,
-        "__safe_attribute": _safe_attribute}
-    if undefined is not Undefined:
-        for key in ("__attribute", "__item", "__safe_attribute", "__Loop"):
-            names[key] = functools.partial(names[key], undefined=undefined)
-    compiler = _Compiler(template)
-    # A text has no file; the sum tells it from another text of that name.
-    filename = template.filename or (
-        f"{name} {zlib.crc32(template.template.encode(errors='replace')):x}")
-    try:
-        exec(compile(compiler.module(), filename, "exec"), names)
-    except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise compiler.splitter.error(
-            f"Python can't read the template: {getattr(error, 'msg', error)}",
-            compiler.splitter.lines[line - 1]) from None
-    return names["__root"], {
-        block: names[f"__block_{block}"] for block in compiler.blocks}
+# -- generate
+
+
+class _Scope:
+    """One function of a page while it is made."""
+
+    is_silent = False  # True outside of the blocks of a page that extends.
+
+    def __init__(self, outer=None, own=()):
+        self.outer, self.own = outer, set(own)
+        self.used: set[str] = set()  # Names that its expressions ask for.
+        self.set: set[str] = set()  # Names that its statements set.
+        self.named: set = outer.named if outer else set()  # (kind, name)
+        self.here = ast.Dict([], [], lineno=1, col_offset=0)
+        self.inner: list = outer.inner if outer else []
+        self.inner.append(self)
+
+    def visible(self):
+        """Return the names that another page gets to see here."""
+        return self.set | self.own | (
+            self.outer.visible() if self.outer else set())
+
+    def prelude(self):
+        """Return the statements that take names out of the context."""
+        names = self.set - self.own if self.outer else self.set | self.used
+        lines = [f"{name} = __context[{name!r}]" for name in sorted(names)]
+        if not self.outer:
+            lines += [f"__{kind}_{name} = __context.named('{kind}s', {name!r})"
+                      for kind, name in sorted(self.named)]
+        return _snippet("\n".join(lines))
+
+
+def _snippet(code, line=1):
+    """Return statements that no piece holds, as of one line."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.stmt, ast.arg)):
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
+    return tree.body
+
+
+class _Compiler(_Parser):
+    """Makes the syntax tree of a template's functions."""
+
+    def __init__(self, template):
+        super().__init__(template)
+        pieces = list(self.pieces())
+        # What a template prints beside its blocks is not part of the layout.
+        self.is_child = any(piece.word == "extends" for piece in pieces)
+        self.rest = iter(pieces)
+        self.open: list[Any] = []
+        self.numbers = itertools.count(1)
+        self.blocks: dict[str, Any] = {}
+        self.parent: Any = None
+
+    def line(self, piece):
+        return self.place(piece.start)[0]
+
+    def module(self):
+        """Return the tree of __root and of a function for each block."""
+        root = self.function("__root", None)
+        return ast.Module([root, *self.blocks.values()], [])
+
+    def function(self, name, opener):
+        """Return the function of a page or a block, which takes a context."""
+        saved = self.scope, self.loops
+        self.scope, self.loops = scope, _ = _Scope(), []
+        scope.is_silent = self.is_child and opener is None
+        [function] = _snippet(f"def {name}(__context): yield ''")
+        body, _ = self.body(opener)
+        if opener is None:
+            body += self.tail()
+        function.body = [*scope.prelude(), *body, *function.body]
+        for inner in scope.inner:
+            here = "".join(f"{name!r}: {name}," for name in inner.visible())
+            [made] = _snippet(f"{{{here}}}")
+            inner.here.keys, inner.here.values = (
+                made.value.keys, made.value.values)
+        self.scope, self.loops = saved
+        return function
+
+    def closure(self, node, opener):
+        """Give the function of a macro or a $call its body."""
+        outer, args = self.scope, node.args
+        self.scope = scope = _Scope(outer, [arg.arg for arg in (
+            *args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg,
+            args.kwarg) if arg])
+        body, _ = self.body(opener)
+        if opener.word == "def" and "caller" in scope.used - scope.own:
+            [extra] = _snippet("lambda *, caller=__no_caller: 0")
+            args.kwonlyargs += extra.value.args.kwonlyargs
+            args.kw_defaults += extra.value.args.kw_defaults
+            scope.own.add("caller")
+        node.body = [*scope.prelude(), *body, *_snippet("yield ''")]
+        node.returns = None
+        [decorator] = _snippet("__macro", node.lineno)
+        node.decorator_list = [decorator.value]
+        outer.used |= scope.used - scope.set - scope.own
+        self.scope = outer
+
+    def body(self, opener, *stops):
+        """Return statements up to a word that ends them, and its piece."""
+        statements: list = []
+        printed: list = []
+        stop = None
+        self.open.append(opener)
+        for piece in self.rest:
+            if piece.word in ("text", "name", "value"):
+                printed.append(self.printed(piece))
+                continue
+            statements += self.output(printed)
+            printed = []
+            if piece.word in ("elif", "else", "end"):
+                stop = piece
+                break
+            statements += getattr(self, f"on_{piece.word}")(piece)
+        self.open.pop()
+        if stop is None and opener is not None:
+            raise self.error(f"{opener.word!r} has no 'end'", opener.start)
+        if stop and (not opener or stop.word not in ("end", *stops)):
+            raise self.error(self.astray(stop, opener), stop.start)
+        return statements + self.output(printed), stop
+
+    def astray(self, piece, opener):
+        """Return what is wrong about an 'end' or 'else'."""
+        if opener is None and piece.word == "end":
+            return "'end' ends nothing; a variable of that name is ${(end)}"
+        if opener is None:
+            return f"{piece.word!r} is no part of an 'if' or 'for'"
+        return (f"{piece.word!r} is no part of {opener.word!r}"
+                f" of line {self.line(opener)}")
+
+    def output(self, printed):
+        """Return the statements that yield a run of texts and values."""
+        statements: list = []
+        if self.scope.is_silent:
+            return statements
+        for start in range(0, len(printed), 64):
+            where = _where(printed[start])
+            text = ast.JoinedStr(printed[start:start + 64], **where)
+            statements.append(ast.Expr(ast.Yield(text, **where), **where))
+        return statements
+
+    def printed(self, piece):
+        """Return the part of a string that prints a text or a value."""
+        text = piece.text
+        line, column = self.place(piece.position)
+        where: dict[str, Any] = {
+            "lineno": line, "end_lineno": line, "col_offset": column - 1,
+            "end_col_offset": column - 1 + len(text)}
+        if piece.word == "text":
+            return ast.Constant(text, **where)
+        is_name = text.isidentifier() and not keyword.iskeyword(text)
+        if is_name and text.isascii():
+            value = self.visit_Name(ast.Name(text, ast.Load(), **where))
+        elif is_name or piece.word == "value":
+            value = self.expression(piece)
+        else:
+            value = _snippet(f"__context[{text!r}]", line)[0].value
+        return ast.FormattedValue(
+            _call("__text", [value], value), -1, **_where(value))
+
+    def sets(self, target):
+        """Note the names that a statement sets."""
+        for part in ast.walk(target):
+            if isinstance(part, ast.Name):
+                self.scope.set.add(part.id)
+
+    def delegate(self, method, argument, piece):
+        """Return the statement that goes on in another function."""
+        if self.scope.is_silent:
+            return []
+        loop = ""
+        if self.loops:
+            self.used_loops.add(self.loops[-1])
+            loop = f", loop={self.loops[-1]}"
+        [node] = _snippet(f"yield from __context.{method}(0, 0{loop})",
+                          self.line(piece))
+        node.value.value.args = [argument, self.scope.here]
+        return [node]
+
+    # -- statements
+
+    def on_if(self, piece):
+        node = self.python(piece, "if {}: pass")
+        body, stop = self.body(piece, "elif", "else")
+        node.body, node.orelse = body or node.body, []
+        if stop.word == "elif":
+            node.orelse = self.on_if(stop)
+        elif stop.word == "else":
+            node.orelse, _ = self.body(stop)
+        return [node]
+
+    def on_for(self, piece):
+        node = self.python(piece, "for {}: pass")
+        self.sets(node.target)
+        loop = f"__loop{next(self.numbers)}"
+        self.loops.append(loop)
+        body, stop = self.body(piece, "else")
+        depth = len(self.loops)
+        self.loops.pop()
+        node.body = body or node.body
+        empty = self.body(stop)[0] if stop.word == "else" else []
+        if loop not in self.used_loops and not empty:
+            return [node]
+        make, iterate, test = _snippet(
+            f"{loop} = __Loop(0, {depth})\n{loop}\n"
+            f"if {loop}.index0 < 0: pass", self.line(piece))
+        make.value.args[0], node.iter = node.iter, iterate.value
+        test.body = empty
+        return [make, node, test] if empty else [make, node]
+
+    def on_set(self, piece):
+        node = self.python(piece, "{}")
+        if not isinstance(node, (ast.Assign, ast.AugAssign)):
+            raise self.error("'set' is written 'set name = value'",
+                             piece.start)
+        for target in getattr(node, "targets", [getattr(node, "target", 0)]):
+            self.sets(target)
+        return [node]
+
+    def on_break(self, piece):
+        if not self.loops:
+            raise self.error(f"{piece.word!r} stands outside of a loop",
+                             piece.start)
+        return _snippet(piece.word, self.line(piece))
+
+    on_continue = on_break
+
+    def on_include(self, piece):
+        return self.delegate("include", self.expression(piece), piece)
+
+    def on_extends(self, piece):
+        if self.parent is not None or self.open != [None]:
+            raise self.error("'extends' stands once, outside of all other"
+                             " statements", piece.start)
+        self.parent = self.expression(piece)
+        return []
+
+    def tail(self):
+        """Return the end of a page: its layout, then what it defines."""
+        extend, exports = _snippet(
+            "yield from __context.include(0, 0, __context.chains)\nreturn 0",
+            getattr(self.parent, "lineno", 1))
+        exports.value = self.scope.here
+        if self.parent is None:
+            return [exports]
+        extend.value.value.args[:2] = [self.parent, self.scope.here]
+        return [extend, exports]
+
+    def on_block(self, piece):
+        name = self.name(piece.text, piece)
+        if name in self.blocks:
+            raise self.error(f"there is a block {name!r} already", piece.start)
+        self.blocks[name] = None  # Keeps the order, and the name from inside.
+        self.blocks[name] = self.function(f"__block_{name}", piece)
+        text = _snippet(repr(name), self.line(piece))[0].value
+        return self.delegate("block", text, piece)
+
+    def name(self, text, piece):
+        """Return a name that a statement sets."""
+        if not text.isidentifier() or keyword.iskeyword(text):
+            raise self.error(f"{text!r} can't be a name", piece.start)
+        return self.python(piece._replace(text=text), "{} = 0").targets[0].id
+
+    def on_def(self, piece):
+        node = self.python(piece, "def {}: pass")
+        self.scope.set.add(self.name(node.name, piece))
+        self.closure(node, piece)
+        return [node]
+
+    def on_call(self, piece):
+        found: Any = re.fullmatch(r"(?s)(?:\(([^()]*)\))?\s*(.+)", piece.text)
+        name = f"__caller{next(self.numbers)}"
+        node = self.python(piece._replace(
+            text=found[1] or "", position=piece.position + 1),
+            f"def {name}({{}}): pass")
+        self.closure(node, piece)
+        call = self.expression(piece._replace(
+            text=found[2], position=piece.position + found.start(2)))
+        if not isinstance(call, ast.Call):
+            raise self.error("'call' is written 'call macro():'", piece.start)
+        [keywords] = _snippet(f"f(caller={name})", call.lineno)
+        call.keywords += keywords.value.keywords
+        return [node, *self.output([ast.FormattedValue(
+            _call("__text", [call], call), -1, **_where(call))])]
+
+    def on_import(self, piece):
+        found = re.fullmatch(r"(?s)(.+)\sas\s+(\w+)", piece.text)
+        if found is None:
+            raise self.error("'import' is written 'import template as name'",
+                             piece.start)
+        name = self.name(found[2], piece)
+        self.scope.set.add(name)
+        return self.imported(name, piece._replace(text=found[1]))
+
+    def imported(self, name, piece):
+        """Return the statement that takes what another template defines."""
+        [node] = _snippet(f"{name} = __context.module(0)", self.line(piece))
+        node.value.args = [self.expression(piece)]
+        return [node]
+
+    def on_from(self, piece):
+        found = re.fullmatch(r"(?s)(.+)\simport\s+(.+)", piece.text)
+        if found is None:
+            raise self.error("'from' is written 'from template import name'",
+                             piece.start)
+        statements = self.imported("__module", piece._replace(text=found[1]))
+        for part in found[2].split(","):
+            name, _, alias = (word.strip() for word in part.partition(" as "))
+            alias = self.name(alias or name, piece)
+            name = self.name(name, piece)
+            self.scope.set.add(alias)
+            statements += _snippet(
+                f"{alias} = __attribute(__module, {name!r})", self.line(piece))
+        return statements
 
 
 class Template(string.Template):
@@ -5435,12 +5364,36 @@ class Template(string.Template):
         """Return what its texts are: Markup if it escapes, or str."""
         return Markup if self.environment.escapes(self.name) else str
 
-    def __getattr__(self, name: str) -> Any:
-        """Make the functions of the page when they are first asked for."""
-        if name != "_functions":
-            raise AttributeError(name)
-        self._functions = _compile(self)
-        return self._functions
+    @cached_property
+    def _functions(self):
+        """Return the function of the page and those of its blocks."""
+        text, kind = self.template, self.kind
+        undefined = self.environment.undefined
+        names: dict[str, Any] = {
+            "__builtins__": {}, "__page": self.label, "__name__": self.label,
+            # Asked by tracebacks, where the template has no file.
+            "__loader__": types.SimpleNamespace(get_source=lambda name: text),
+            "__text": _html if kind is Markup else str, "__Loop": _Loop,
+            "__macro": functools.partial(_macro, kind),
+            "__no_caller": Undefined("the macro was not called by $call"),
+            "__attribute": _lookup, "__item": _safe_item,
+            "__safe_attribute": _safe_attribute}
+        if undefined is not Undefined:
+            for key in ("__attribute", "__item", "__safe_attribute", "__Loop"):
+                names[key] = functools.partial(names[key], undefined=undefined)
+        compiler = _Compiler(self)
+        # A text has no file; the sum tells it from another of that name.
+        filename = self.filename or (
+            f"{self.label} {zlib.crc32(text.encode(errors='replace')):x}")
+        try:
+            exec(compile(compiler.module(), filename, "exec"), names)
+        except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None) or 1
+            message = getattr(error, "msg", error)
+            raise compiler.error(f"Python can't read the template: {message}",
+                                 compiler.lines[line - 1]) from None
+        return names["__root"], {
+            block: names[f"__block_{block}"] for block in compiler.blocks}
 
     @property
     def source(self) -> str:
@@ -5458,12 +5411,12 @@ class Template(string.Template):
     @property
     def module(self) -> Any:
         """Return a namespace of the macros and variables it defines."""
-        return _Context.of(self, {}, {}).module(self)
+        return _Context({}, self, {}).module(self)
 
     def generate(self, *args: Any, **kwargs: Any) -> Iterator[str]:
         """Yield the page piece by piece; arguments as dict() takes them."""
         names = dict(*args, **kwargs)
-        return _Context.of(self, names, names).page()
+        return _Context(names, self, names).page()
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         """Return the page; arguments as dict() takes them."""
@@ -5474,11 +5427,6 @@ class Template(string.Template):
 #    Names, arguments and meaning are Jinja's, but what Jinja yields is a list.
 
 
-def _pass_environment(function):
-    function.pass_environment = True
-    return function
-
-
 def _known(name, known):
     if name not in known:
         raise TemplateRuntimeError(
@@ -5487,9 +5435,7 @@ def _known(name, known):
 
 
 def _caller(environment, known, name, /, *args, **kwargs):
-    function = _known(name, known)
-    if getattr(function, "pass_environment", False):
-        function = functools.partial(function, environment)
+    function = _bound(environment, _known(name, known))
     return lambda value: function(value, *args, **kwargs)
 
 
@@ -5603,7 +5549,7 @@ def _map(environment, value, /, *args, **kwargs):
     filters = environment.filters
     convert = (_caller(environment, filters, *args, **kwargs) if args
                else _getter(environment, case_sensitive=True, **kwargs))
-    return list(map(convert, value or ()))
+    return list(map(convert, () if value is None else value))
 
 
 def _numeric(value, default, *ways):
@@ -5632,7 +5578,8 @@ def _round(value, precision=0, method="common"):
 def _selectattr(wanted, environment, value, attribute, /, *args, **kwargs):
     get, tests = _getter(environment, attribute), environment.tests
     test = _caller(environment, tests, *args, **kwargs) if args else bool
-    return [item for item in value or () if bool(test(get(item))) is wanted]
+    return [item for item in (() if value is None else value)
+            if bool(test(get(item))) is wanted]
 
 
 def _select(wanted, environment, value, /, *args, **kwargs):
@@ -5807,10 +5754,6 @@ _FILTERS: dict[str, Any] = {
     "wordcount": lambda s: len(re.findall(r"\w+", soft_str(s))),
     "wordwrap": _wordwrap, "xmlattr": _xmlattr,
 }
-for _name in """attr dictsort first groupby join last map max min random reject
-        rejectattr select selectattr sort sum unique""".split():
-    _pass_environment(_FILTERS[_name])
-
 
 def _is(cls):
     return lambda value: isinstance(value, cls)
@@ -5831,16 +5774,19 @@ _TESTS: dict[str, Any] = {
     "escaped": lambda value: hasattr(value, "__html__"),
     "even": lambda value: value % 2 == 0, "odd": lambda value: value % 2 == 1,
     "false": lambda value: value is False, "true": lambda value: value is True,
-    "filter": _pass_environment(lambda env, name: name in env.filters),
+    "filter": lambda environment, name: name in environment.filters,
     "in": lambda value, seq: value in seq,
     "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
     "lower": lambda value: str(value).islower(),
     "none": lambda value: value is None, "sameas": operator.is_,
     "sequence": lambda value: (hasattr(type(value), "__len__")
                                and hasattr(type(value), "__getitem__")),
-    "test": _pass_environment(lambda env, name: name in env.tests),
+    "test": lambda environment, name: name in environment.tests,
     "upper": lambda value: str(value).isupper(),
 }
+for _name in """attr dictsort first groupby join last map max min random reject
+        rejectattr select selectattr sort sum unique filter test""".split():
+    (_FILTERS.get(_name) or _TESTS[_name]).pass_environment = True
 
 
 # -- where templates come from
@@ -5874,23 +5820,27 @@ class FileSystemLoader:
         parts = [part for part in template.split("/") if part not in ("", ".")]
         if ".." in parts or re.search(r"[\\:\0]", template) or not parts:
             raise TemplateNotFound(template)
-        for folder in self.searchpath:
-            path = os.path.join(folder, *parts)
-            if os.path.isfile(path):
-                is_fresh = functools.partial(_is_fresh, path, os.stat(path))
-                with open(path, encoding=self.encoding, newline="") as file:
-                    return file.read(), path, is_fresh
-        raise TemplateNotFound(template)
+        paths = [os.path.join(folder, *parts) for folder in self.searchpath]
+        path = next(filter(os.path.isfile, paths), None)
+        if path is None:
+            raise TemplateNotFound(template)
+        before = _stamp(path)
+        with open(path, encoding=self.encoding, newline="") as file:
+            return file.read(), path, lambda: _stamp(path) == before
 
 
-def _is_fresh(path: str, before: Any) -> bool:
-    """Return True if a file is as it was before."""
-    try:
-        now = os.stat(path)
-    except OSError:
-        return False
-    return (now.st_mtime_ns, now.st_size) == (
-        before.st_mtime_ns, before.st_size)
+def _stamp(path):
+    with contextlib.suppress(OSError):
+        found = os.stat(path)
+        return found.st_mtime_ns, found.st_size
+    return None
+
+
+def _keep(cache, key, value):
+    """Keep a value in a cache, and at most so many of all."""
+    cache[key] = value
+    if len(cache) > _MOST_KEPT:
+        cache.popitem(last=False)
 
 
 class Environment:
@@ -5906,8 +5856,8 @@ class Environment:
         self.auto_reload = auto_reload
         self.filters, self.tests = dict(_FILTERS), dict(_TESTS)
         self.globals: dict[str, Any] = {}
-        self._cache: dict[str, Any] = {}
-        self._texts: dict[str, Any] = {}
+        self._cache: Any = collections.OrderedDict()
+        self._texts: Any = collections.OrderedDict()
 
     def escapes(self, name: str | None) -> bool:
         """Return True if values are escaped; a name of None is a text."""
@@ -5922,24 +5872,22 @@ class Environment:
         if not isinstance(name, (list, tuple)):
             return name if hasattr(name, "generate") else self._load(name)
         for one in name:
-            try:
+            with contextlib.suppress(TemplateNotFound):
                 return self.get_template(one)
-            except TemplateNotFound:
-                continue
         raise TemplateNotFound(*name)
 
-    def _load(self, name: str) -> Template:
-        """Return a template of the loader, or of the cache if it is fresh."""
+    def _load(self, name):
         cached = self._cache.get(name)
-        if cached is None or self.auto_reload and not cached[1]():
+        if cached is None or self.auto_reload and not cached[-1]():
             if self.loader is None:
                 raise TemplateNotFound(name)
             text, file, is_fresh = self.loader.get_source(self, name)
-            template = Template(re.sub(r"\r?\n\Z", "", text), name, self, file)
-            # Without the environment, which would hold itself.
-            cached = (template.template, file, template._functions), is_fresh
-            self._cache[name] = cached
-        (text, file, functions), _ = cached
+            text = re.sub(r"\A\ufeff|\r?\n\Z", "", text)
+            template = Template(text, name, self, file)
+            # Not the template, which holds the environment.
+            cached = text, file, template._functions, is_fresh
+            _keep(self._cache, name, cached)
+        text, file, functions, _ = cached
         template = Template(text, name, self, file)
         template._functions = functions
         return template
@@ -5947,11 +5895,11 @@ class Environment:
     def from_string(self, source: str) -> Template:
         """Return a template of a text; its values are escaped."""
         template = Template(source, None, self)
-        if source not in self._texts:
-            while len(self._texts) >= _MOST_TEXTS:
-                self._texts.popitem()
-            self._texts[source] = template._functions
-        template._functions = self._texts[source]
+        functions = self._texts.get(source)
+        if functions is None:
+            functions = template._functions
+            _keep(self._texts, source, functions)
+        template._functions = functions
         return template
 
 

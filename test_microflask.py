@@ -533,6 +533,8 @@ MINE = SimpleNamespace(**{
     name: getattr(microflask, name) for name in microflask.__all__})
 FLASK = flask_names()
 ORACLE_ROWS = []
+counts_references = pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="objects are freed later")
 
 STANDARD = {
     "date": datetime.date, "datetime": datetime.datetime,
@@ -3819,6 +3821,7 @@ def test_www_authenticate_tells_of_its_changes():
     assert (challenge.type, challenge.get("type")) == ("digest", "x")
 
 
+@counts_references
 def test_www_authenticate_is_in_no_cycle():
     gc.collect()
     gc.disable()
@@ -4282,6 +4285,7 @@ def test_run_wsgi_app_gives_the_app_an_environ_of_its_own():
     assert environ == {"a": 1}
 
 
+@counts_references
 def test_start_response_lets_the_failure_go():  # HTTP 60
     class Failure(Exception):
         pass
@@ -5238,6 +5242,7 @@ def test_context_proxies_answer_differently_in_each_thread():
     assert not microflask.current_app
 
 
+@counts_references
 def test_context_proxies_make_no_cycles():
     class Target:
         pass
@@ -5486,6 +5491,7 @@ test_json_asks_the_provider_of_the_app = oracle_values([
 ])
 
 
+@counts_references
 def test_json_provider_does_not_keep_its_app_alive():
     app = types.FunctionType((lambda: 0).__code__, {})
     app.json = microflask.DefaultJSONProvider(app)
@@ -5917,6 +5923,7 @@ def test_request_stores_the_environ_and_nothing_else():
     assert request.path == "/a" and set(vars(request)) == {"environ", "path"}
 
 
+@counts_references
 def test_request_goes_without_the_collector():
     body, kind = multipart(
         ('Content-Disposition: form-data; name="f"; filename="x"', b"1"))
@@ -6696,6 +6703,7 @@ def test_response_does_not_mix_up_a_number_and_a_code():
     assert microflask.Response(status=200).status == "200 OK"
 
 
+@counts_references
 def test_response_goes_without_the_collector():
     gc.collect()
     gc.disable()
@@ -7783,6 +7791,7 @@ def test_routing_compiles_an_expression_at_its_first_match():
     assert [rule._match is None for rule in url_map.iter_rules()] == [False, True]
 
 
+@counts_references
 def test_routing_lets_a_map_go_at_once():  # DETAILS: no global caches
     url_map = many(10)
     adapter = url_map.bind("h")
@@ -7797,6 +7806,7 @@ def test_routing_lets_a_map_go_at_once():  # DETAILS: no global caches
         gc.enable()
 
 
+@counts_references
 def test_routing_keeps_a_rule_that_outlives_its_map():
     rule = next(url_map(microflask, ["/<x>"]).iter_rules())
     assert rule.map is None
@@ -7804,6 +7814,7 @@ def test_routing_keeps_a_rule_that_outlives_its_map():
     assert repr(rule) == "<Rule '/<x>' -> /<x>>"
 
 
+@counts_references
 def test_routing_leaves_no_cycle_behind_a_request():
     url_map = many(10)
     gc.collect()
@@ -8097,6 +8108,7 @@ CONSTRUCTS = [
     ("${a + 1 is even}", {"a": 1}, "True"),
     ("${1 < a < 3} ${1 < a is None}", {"a": 2}, "True False"),
     ("${a in b and a not in c}", {"a": 1, "b": [1], "c": []}, "True"),
+    ("${" + " + ".join(["a"] * 200) + "}", {"a": 1}, "200"),
     ("${a ~ 1}", {"a": 1}, microflask.TemplateSyntaxError),
     ("${a ** 2 // 3 % 4 - -1}", {"a": 5}, "1"),
     ("${a << 2 & 6 ^ 1}", {"a": 1}, "5"),
@@ -8820,6 +8832,17 @@ def test_errors_keep_their_type(source, context, error, message):
     assert type(caught.value) is error
     if message is not None:
         assert str(caught.value) == message
+
+
+def test_macro_called_with_wrong_arguments():
+    for source, message in [
+            ("${def m(a):}${end}${m()}",
+             "m() missing 1 required positional argument: 'a'"),
+            ("${def m(a):}${end}${m(1, b=2)}",
+             "m() got an unexpected keyword argument 'b'"),
+            ("${block x:}${def m():}${end}${call m():}${end}${end}",
+             "m() got an unexpected keyword argument 'caller'")]:
+        assert page_outcome(page_of, source) == ("TypeError", message)
 
 
 def test_attributes_of_template_errors():
@@ -9568,6 +9591,62 @@ def test_filter_with_environment():
     assert environment.from_string("${5 | count}").render() == "True"
 
 
+@pytest.mark.parametrize("source", [
+    "${for i in [1]:\n match i:\n  case int(__class__=f): pass #:}${end}${f}",
+    "${for i in [1]:\n global __text #:}${end}",
+    "${if 1: pass\nelse: x = 1 #:}x${end}", "${if 1: y = 2 #:}x${end}",
+    "${while 1: pass #:}", "${def f(): return 1 #:}x${end}",
+    "${call(a): x #) f():}x${end}", "${set a = 1\nimport os}",
+    "${1)\nimport os\n(2}"])
+def test_nothing_but_a_head_stands_in_a_statement(source):  # J3
+    result = page_outcome(microflask.Template(source).render)
+    assert result[0] == "TemplateSyntaxError", result
+
+
+@pytest.mark.parametrize("source", [
+    "${f[key]}", "${f | attr(key)}", "${[f] | map(attribute=key) | list}",
+    "${'{0.__globals__}'[key](f)}"])
+def test_keys_that_are_no_plain_text_are_no_way_in(source):  # J3 J7
+    class Shown:
+        def __str__(self):
+            return text
+
+    class TwoFaced(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            return False
+
+    for text in ("__globals__", "format", "f_globals"):
+        for key in (Shown(), TwoFaced(text)):
+            result = page_outcome(microflask.Template(source).render,
+                                  f=test_hostile_megabyte, key=key)
+            assert "doubles_linearly" not in str(result), result
+
+
+def test_files_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.html").write_bytes(b"\xef\xbb\xbf$if x:\nyes\n$end\n")
+    environment = microflask.Environment(microflask.FileSystemLoader(tmp_path))
+    assert environment.get_template("a.html").render(x=1) == "yes\n"
+
+
+def test_cache_of_templates_is_bounded(tmp_path):
+    (tmp_path / "a.html").write_text("a")
+    environment = microflask.Environment(microflask.FileSystemLoader(tmp_path))
+    for number in range(microflask._MOST_KEPT + 20):
+        assert environment.get_template("./" * number + "a.html").render() == "a"
+    assert len(environment._cache) == microflask._MOST_KEPT
+
+
+@pytest.mark.parametrize("source", [
+    "${missing | select}", "${missing | reject('odd')}", "${missing | map('upper')}",
+    "${missing | selectattr('a')}", "${missing | abs}", "${missing | round}"])
+def test_filters_do_not_swallow_what_is_missing(source):
+    result = page_outcome(microflask.Template(source).render)
+    assert result[0] == "UndefinedError" and "no 'missing'" in result[1]
+    assert microflask.Template("${[missing]}").render() == "[Undefined]"
+
+
 def test_globals_are_hidden_by_the_context_and_hide_builtins():
     environment = microflask.Environment()
     environment.globals["len"] = "mine"
@@ -9652,10 +9731,13 @@ def test_templates_are_compiled_once():
 
 def test_only_so_many_texts_are_kept():
     environment = microflask.Environment()
-    for number in range(microflask._MOST_TEXTS + 20):
+    for number in range(microflask._MOST_KEPT + 20):
         page = environment.from_string(f"{number} $x").render(x=1)
         assert page == f"{number} 1"
-    assert len(environment._texts) == microflask._MOST_TEXTS
+    assert len(environment._texts) == microflask._MOST_KEPT
+    assert list(environment._texts)[-1] == f"{number} $x"
+    assert "19 $x" not in environment._texts
+    assert "20 $x" in environment._texts
 
 
 def test_file_loader(tmp_path):
@@ -9955,8 +10037,8 @@ def compared_with_jinja(table):
             assert mine == expected
         else:
             assert isinstance(mine, expected)
-        if not JINJA:
-            return
+        if not JINJA or not __debug__ and "truncate" in row:
+            return    # Jinja checks its lengths by assert.
         template = jinja_environment().from_string(f"{{{{ {row} }}}}")
         theirs = rendered(template, __import__("markupsafe").Markup)
         same = (mine == theirs if isinstance(expected, str)
@@ -10348,7 +10430,6 @@ test_filters_of_sequences = compared_with_jinja([
     ("[b, '<'] | map('upper') | join", "<B>X</B>&lt;"),
     ("[] | map('upper') | list", "[]"),
     ("None | map('upper') | list", "[]"),
-    ("missing | map('upper') | list", "[]"),
     ("'ab' | map('upper')", "[&#39;A&#39;, &#39;B&#39;]"),
     ("[1] | map('no') | list", RUNTIME),
     ("[1] | map | list", Exception),
@@ -10396,7 +10477,6 @@ test_filters_of_sequences = compared_with_jinja([
     ("['odd', 'no'] | select('test') | join", "odd"),
     ("[1, 2, 3] | select('in', [1, 3]) | list", "[1, 3]"),
     ("None | select | list", "[]"),
-    ("missing | select('odd') | list", "[]"),
     ("[1, 2, 3, 4] | select('odd')", "[1, 3]"),
     ("[1] | select('no') | list", RUNTIME),
     ("[1] | select('odd', 5) | list", TypeError),
@@ -11193,6 +11273,7 @@ def test_signing_reads_junk_in_linear_time():
         doubles_linearly(lambda n, junk=junk: loads("a.a." + junk * n))
 
 
+@counts_references
 def test_signing_leaves_no_cycle_behind():
     serializer = microflask.URLSafeTimedSerializer(["old", "new"])
     serializer.loads(serializer.dumps(1))
@@ -11913,6 +11994,7 @@ def test_sessions_use_the_null_session_of_a_subclass():
         assert type(microflask.session._get_current_object()) is Nothing
 
 
+@counts_references
 def test_sessions_leave_no_cycle_behind():
     app = session_settings(MINE)
     cookie = cookie_of(MINE, {"a": (1,)})
@@ -12220,6 +12302,7 @@ def test_signals_forget_dead_senders():
     assert not signal.receivers
 
 
+@counts_references
 def test_signals_outlive_nobody():
     signal, receiver = microflask.Signal(), Heard()
     signal.connect(receiver)
@@ -14073,6 +14156,7 @@ def test_context_forgets_a_refused_host():
             microflask.url_for("index")
 
 
+@counts_references
 def test_context_outlives_neither_its_app_nor_its_request():
     app = bare_app(MINE)
     gc.collect()
@@ -18343,6 +18427,7 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("line, options", LEAKS)
+@counts_references
 def test_app_makes_no_cycle_of_a_request(line, options, monkeypatch):
     app = leaking_app()
     monkeypatch.setattr(app.logger, "disabled", True)
@@ -18361,6 +18446,7 @@ def test_app_makes_no_cycle_of_a_request(line, options, monkeypatch):
 @pytest.mark.parametrize("config", [{}, {"PROPAGATE_EXCEPTIONS": True}])
 @pytest.mark.parametrize("where", ["values", "before", "view", "after 1", "teardown 1",
                                    "context 1", "handler", "stream"])
+@counts_references
 def test_app_makes_no_cycle_of_a_request_that_fails(where, config, monkeypatch):
     app = failing_app(MINE, where, **config)
     app.register_error_handler(500, lambda error: ("own page", 500))
@@ -18387,6 +18473,7 @@ def test_app_makes_no_cycle_of_a_request_that_fails(where, config, monkeypatch):
     (session_app, "/write"), (static_app, "/files/decoder.py"), (plain_key_app, "/"),
     (pages_app, "/flashes"), (pages_app, "/stream/list.html"), (pages_app, "/fails"),
     (words_app, "/one/inner/")])
+@counts_references
 def test_app_goes_with_its_last_name(make_app, path):
     app = make_app(MINE)
     app.logger.disabled = True
@@ -19313,7 +19400,7 @@ def test_file_keeps_functions_short():
 
 
 def test_file_stays_below_its_ceiling():
-    assert SOURCE.count("\n") <= 9554
+    assert SOURCE.count("\n") <= 9502
     assert max(map(len, SOURCE.splitlines())) <= 79
     assert SOURCE.isascii()
 
