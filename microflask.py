@@ -4753,11 +4753,11 @@ _Piece = collections.namedtuple("_Piece", "word text position start")
 class _Splitter:
     """Cuts a template into pieces and knows where they were."""
 
-    def __init__(self, template):
+    def __init__(self, template: Any) -> None:
         self.template, self.text = template, template.template
         self.lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
 
-    def place(self, position):
+    def place(self, position: int) -> tuple[int, int]:
         """Return line and column, both counted from 1."""
         line = bisect.bisect(self.lines, position)
         return line, position - self.lines[line - 1] + 1
@@ -4769,7 +4769,7 @@ class _Splitter:
         return TemplateSyntaxError(
             message, line, column, self.template.label, text.rstrip("\r"))
 
-    def pieces(self):
+    def pieces(self) -> Iterator[_Piece]:
         text, delimiter, end = self.text, self.template.delimiter, 0
         search = _pattern(delimiter, self.template.idpattern).search
         found = search(text)
