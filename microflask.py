@@ -3496,7 +3496,8 @@ def _redirect_to(location: str, code: int = 302, Response: Any = None) -> Any:
 # that may hold slashes takes the rest), by which parts are fixed and by these
 # texts.  Of what is found the special comes before the general, part by part:
 # fixed text, then converters by weight, then the rule that was added first.
-# A rule's `websocket` is kept, but matched like any other rule.
+# A rule's `websocket` is kept, but matched like any other rule.  A path that
+# several variables of one part could share in too many ways fits no rule.
 
 _PATH_SAFE = "!$&'()*+,/:;=@"  # https://url.spec.whatwg.org/#url-path-segment
 # variable ::= "<" [converter ["(" arguments ")"] ":"] name ">"
@@ -4532,8 +4533,7 @@ def _html(value):
 
 def _check_name(name, error: Any = TemplateRuntimeError):
     """Refuse a name that leads out of what a template was given."""
-    if isinstance(name, str) and (
-            str.startswith(name, "__") or name in _INTROSPECTION):
+    if name.startswith("__") or name in _INTROSPECTION:
         raise error(f"a template may not use the name {name!r}")
 
 
@@ -4556,7 +4556,7 @@ def _lookup(value, name, undefined=Undefined):
 def _safe_attribute(value, name, undefined=Undefined):
     """Return an attribute or item whose name was computed."""
     if not isinstance(name, str):
-        return undefined(f"{type(value).__name__} object has no", f"{name}")
+        return undefined(f"{type(value).__name__} object has no '{name}'")
     name = str.__str__(name)  # One of a subclass could show two faces.
     _check_name(name)
     if name in ("format", "format_map") and isinstance(value, (str, type)):
@@ -4738,12 +4738,18 @@ def _pattern(delimiter, name):
                      | (?P<brace> {{ ) )""", re.VERBOSE | re.MULTILINE)
 
 
-def _syntax(code):
-    """Return the syntax tree of Python code, or None."""
+def _statement(code):
+    """Return the one statement that Python reads in code, or None."""
     try:
-        return ast.parse(code)
+        [statement] = ast.parse(code).body
     except (MemoryError, RecursionError, SyntaxError, ValueError):
         return None
+    # A text that ends in "#" could bring a body in place of our "pass".
+    inner = [part for field in ("body", "orelse", "type_params")
+             for part in getattr(statement, field, ())]
+    if len(inner) > 1 or not all(isinstance(part, ast.Pass) for part in inner):
+        return None
+    return statement
 
 
 # A piece of a template: its word is "text", "name", "value" or a statement's.
@@ -4826,7 +4832,7 @@ class _Splitter:
         if (code.startswith(("include [", "extends [")) or code == "end"
                 or re.match(_WORD, code)
                 # A value may start with such a word, too: ${set | length}.
-                and (code.endswith(":") or not _syntax(f"({code}\n)"))):
+                and (code.endswith(":") or not _statement(f"({code}\n)"))):
             return self.statement(code, position, start), end + 1
         return _Piece("value", code, position, start), end + 1
 
@@ -4894,18 +4900,12 @@ class _Parser(_Splitter, ast.NodeTransformer):
 
     def python(self, piece, form):
         """Return the one statement that Python reads, with its meaning."""
-        tree = _syntax(form.replace("{}", piece.text))
-        # What ends in "#" could bring a body of its own in place of ours.
-        bodies = [*getattr(tree, "body", ())]
-        bodies += [*getattr(bodies[0], "body", ()),
-                   *getattr(bodies[0], "orelse", ()),
-                   *getattr(bodies[0], "type_params", ())] if bodies else []
-        if len(bodies) != 1 + form.endswith("pass") or (
-                len(bodies) == 2 and not isinstance(bodies[1], ast.Pass)):
+        statement = _statement(form.replace("{}", piece.text))
+        if statement is None:
             raise self.error(_mistake(piece), piece.position)
         line, column = self.place(piece.position)
         self.moved = line - 1, column - 1 - form.index("{}")
-        return self.visit(tree.body[0])
+        return self.visit(statement)
 
     def expression(self, piece):
         return self.python(piece, "return ({}\n)").value
@@ -5397,7 +5397,7 @@ class Template(string.Template):
 
     @property
     def source(self) -> str:
-        """Return the Python function that the template is, as text."""
+        """Return the Python that a page becomes; its f-strings as joins."""
         tree = _Compiler(self).module()
         for node in ast.walk(tree):
             # Until Python 3.12 an f-string can't show a backslash.
@@ -7535,10 +7535,11 @@ class AppContext:
 
     def _session_to_save(self):
         """Return the session if it was opened or may need a fresh cookie."""
-        if (self._session is None
+        cookies = self.request.environ.get("HTTP_COOKIE")
+        if (self._session is None and cookies
                 and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
             name = self.app.session_interface.get_cookie_name(self.app)
-            if _to_wsgi(name) in self.request.environ.get("HTTP_COOKIE", ""):
+            if _to_wsgi(name) in cookies:
                 return self._open_session()
         return self._session
 
@@ -8147,12 +8148,9 @@ def _named_registrar(method: str, does: str) -> Callable[..., Any]:
     """Return a decorator, with or without a name, that calls a method."""
     def register(self: Any, name: Any = None) -> Any:
         def decorator(f: _View) -> _View:
-            getattr(self, method)(f, name)
+            getattr(self, method)(f, None if f is name else name)
             return f
-        if callable(name):
-            f, name = name, None
-            return decorator(f)
-        return decorator
+        return decorator(name) if callable(name) else decorator
     register.__doc__ = does
     return register
 

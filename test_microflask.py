@@ -506,6 +506,8 @@ DIFFERENCES = {
     "failing at stream: /stream": "Teardown runs once, when the stream has ended.",
     "failing at nothing: /stream": "Teardown runs once, when the stream has ended.",
     "registering handler of text": "ValueError says what was given; Flask trips over issubclass.",
+    "urls_app: GET /?n=5&_scheme=%22ftp%22&_external=true&to=%22post%22":
+        "The scheme that was asked for; Flask knows http and https alone.",
 }
 
 
@@ -17307,6 +17309,7 @@ test_app_builds_urls_in_a_request = oracle_requests(urls_app, [
     (built("post", n=5, _scheme="https"), {}, 200, b"https://localhost/post/5"),
     (built("post", n=5, _scheme="https", _external=False), {}, 409, b"ValueError"),
     (built("post", n=5, _scheme="", _external=True), {}, 200, b"//localhost/post/5"),
+    (built("post", n=5, _scheme="ftp", _external=True), {}, 200, b"ftp://localhost/post/5"),
     (built("method"), {}, 200, b"/by/method"),
     (built("method", _method="POST"), {}, 200, b"/by/post"),
     (built("method", _method="PUT"), {}, 409, b"BuildError"),
@@ -19400,7 +19403,7 @@ def test_file_keeps_functions_short():
 
 
 def test_file_stays_below_its_ceiling():
-    assert SOURCE.count("\n") <= 9502
+    assert SOURCE.count("\n") <= 9500
     assert max(map(len, SOURCE.splitlines())) <= 79
     assert SOURCE.isascii()
 
