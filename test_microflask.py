@@ -743,14 +743,19 @@ def multipart(*parts, boundary="xyz"):
 def doubles_linearly(work, size=50_000, factor=4, allowed=7):
     """Assert that `work(factor * size)` costs little more than factor times."""
     def cost(n):
-        best = None
-        for _ in range(3):
-            start = time.process_time()
-            work(n)
-            took = time.process_time() - start
-            best = took if best is None else min(best, took)
-        return best
-    assert cost(size * factor) <= max(cost(size) * allowed, 0.15)
+        gc.disable()    # It walks over all that other tests have left.
+        start = time.process_time()
+        work(n)
+        took = time.process_time() - start
+        gc.enable()
+        return took
+    # A busy machine slows one of the two down, but not time and again.
+    small, large = cost(size), cost(size * factor)
+    for _ in range(12):
+        if large <= max(small * allowed, 0.15):
+            break
+        small, large = min(small, cost(size)), min(large, cost(size * factor))
+    assert large <= max(small * allowed, 0.15)
 
 
 @pytest.fixture(autouse=True)
