@@ -6750,23 +6750,22 @@ class Config(dict):
 # 20. The development server
 # =============================================================================
 #
-# Python brings a WSGI server, `wsgiref.simple_server`.  It answers one client
-# at a time, asks the name service for its own name, and forgets a client that
-# still sends while it is being refused.  This section puts that right: a
-# thread for each connection, no look-ups, and the rest of an unread body is
-# read (up to a bound) before the connection closes: so the answer arrives.
-# Before it stand two pieces of middleware: WSGI apps that wrap WSGI apps.
-# Left out: HTTP/1.1 with keep-alive, TLS, the reloader.  Real traffic goes
-# through a real server: the app is plain WSGI (PEP 3333).
+# Two pieces of middleware, WSGI apps that wrap WSGI apps, and then a server.
+# HTTP/1.1 (RFC 9112) is lines of text on a socket that stays open: a head, an
+# empty line, a body, the next head.  All depends on both sides agreeing where
+# a body ends: by Content-Length, by chunks that say their size, or, in an
+# answer, by closing.  What can be read in two ways is refused, for the second
+# reading may be an attacker's request.  One thread watches all connections
+# and collects what they send; a complete request goes to one of a bounded
+# number of others, where wsgiref's handler runs the app (PEP 3333).  Nobody
+# waits for a client that is slow.  Left out: HTTP/2, compression, many
+# processes.  Real traffic goes through a real server.
 
 _CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# "/path?query", or after a host (RFC 9112 3.2.1, 3.2.2).
-_TARGET_RE = re.compile(
-    r"(?is)(?:https?://([^/?#]+)(?=[/?]|\Z)|(?=/))/?(.*)")
 _DRAINED = 16 * 1024 * 1024
 _NOT_SERVED = frozenset("""
     exclude_patterns extra_files load_dotenv passthrough_errors processes
-    reloader_interval reloader_type request_handler ssl_context static_files
+    reloader_interval reloader_type request_handler static_files
     use_debugger use_evalex use_reloader""".split())
 
 
@@ -6852,130 +6851,957 @@ class DispatcherMiddleware:
         return self.mounts[prefix](environ, start_response)
 
 
-def _accepts_head(handler):
-    """Refuse what can be read in two ways (RFC 9112); read the target."""
-    headers, target = handler.headers, _TARGET_RE.fullmatch(handler.path)
-    for name in set(headers):
-        if "_" in name:     # It would pass for one with a hyphen.
-            del headers[name]
-    length, *others = set(headers.get_all("Content-Length", ["0"]))
-    if (target is None or others or _number(length.strip(" \t")) is None
-            or "\n" in "".join(headers.values())):     # a folded line
-        handler.send_error(400)
-    elif "Transfer-Encoding" in headers:
-        handler.send_error(400 if "Content-Length" in headers else 501)
-    else:
-        handler.path = f"/{target[2]}"
-        if target[1]:
-            del headers["Host"]
-            headers["Host"] = target[1]
+# -- reading a request
+
+_MAX_LINE = 8 * 1024
+_MAX_HEAD = 64 * 1024
+_MAX_FIELDS = 100
+_MAX_BODY = 1024 ** 3
+_BLOCK = 64 * 1024
+# request-line = method SP request-target SP HTTP-version (RFC 9112 3): the
+# target is /path?query, http://host/path?query, or * for the whole server.
+_REQUEST_RE = re.compile(
+    rf"({_TOKEN}) (?:(?:[Hh][Tt][Tt][Pp][Ss]?://([^/?#@ ]+))?"
+    r"(/[!-\x22$->@-~\x80-\xff]*)?(?:\?([!-\x22$-~\x80-\xff]*))?|\*)"
+    r" HTTP/([0-9])\.([0-9])", re.ASCII)
+_FIELD_RE = re.compile(rf"({_TOKEN}):[\t ]*([\t\x20-\x7e\x80-\xff]*)")
+_CHUNK_RE = re.compile(
+    rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+# These may come once.  (Content-Length may be repeated, if it is the same.)
+_SINGLE = frozenset("""
+    CONTENT_TYPE HTTP_AUTHORIZATION HTTP_EXPECT HTTP_HOST HTTP_REFERER
+    HTTP_IF_MODIFIED_SINCE HTTP_IF_UNMODIFIED_SINCE HTTP_TRANSFER_ENCODING
+    HTTP_USER_AGENT""".split())
+
+
+@functools.lru_cache(maxsize=256)
+def _environ_key(name):
+    """Return where a header stands in the environ, or None to drop it."""
+    key = name.upper().replace("-", "_")
+    if "_" in name or key == "PROXY":
+        # The first would pass for one with a hyphen, which a proxy removes;
+        # the second for the variable that sends our own requests elsewhere.
+        return None
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def _head_end(data, seen):
+    """Return where the head of a request ends, or -1 if not yet in data."""
+    if data and data != b"\r" and (data[0] < 33 or data[0] > 126):
+        raise BadRequest()      # A TLS hello, for example.
+    if data.find(b"\r\n", 0, _MAX_LINE) < 0 and len(data) >= _MAX_LINE:
+        raise RequestURITooLarge()
+    end = data.find(b"\r\n\r\n", max(seen - 3, 0), _MAX_HEAD)
+    if end < 0 and len(data) >= _MAX_HEAD:
+        raise RequestHeaderFieldsTooLarge()
+    start = max(seen - 1, 0)
+    if end < 0 and data.count(b"\n", start) != data.count(b"\r\n", start):
+        raise BadRequest()      # A line end without CR: no end would come.
+    return end
+
+
+def _read_head(head):
+    """Return the environ of a head, without its last line end."""
+    line, *fields = head.split("\r\n")
+    environ = _read_request_line(line)
+    if len(fields) > _MAX_FIELDS:
+        raise RequestHeaderFieldsTooLarge()
+    for field in fields:
+        match = _FIELD_RE.fullmatch(field)
+        if match is None:
+            raise BadRequest()
+        key, value = _environ_key(match[1]), match[2].rstrip("\t ")
+        if key in environ:
+            value = _joined(key, environ[key], value)
+        if key is not None:
+            environ[key] = value
+    _check_host(environ)
+    return environ
+
+
+def _read_request_line(line):
+    match = _REQUEST_RE.fullmatch(line)
+    if match is None:
+        raise BadRequest()
+    method, host, path, query, major, minor = match.groups()
+    if major != "1":
+        raise HTTPVersionNotSupported()
+    if host is None and path is None and (
+            query is not None or method != "OPTIONS"):
+        raise BadRequest()
+    path = "/" + (path or "").lstrip("/")
+    if "%" in path:
+        path = unquote(path, "latin-1")
+    return {
+        "REQUEST_METHOD": method, "PATH_INFO": path,
+        "QUERY_STRING": query or "", "REQUEST_URI": line.split(" ")[1],
+        "SERVER_PROTOCOL": "HTTP/1.0" if minor == "0" else "HTTP/1.1",
+        "microflask.host": host}
+
+
+def _joined(key, first, second):
+    """Return the value of a header that came twice (RFC 9110 5.3)."""
+    if key in _SINGLE or key == "CONTENT_LENGTH" and first != second:
+        raise BadRequest()
+    if key == "CONTENT_LENGTH":
+        return first
+    return first + ("; " if key == "HTTP_COOKIE" else ",") + second
+
+
+def _check_host(environ):
+    host = environ.get("HTTP_HOST")
+    target = environ.pop("microflask.host")
+    is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    for name in (host, target):
+        if name is not None and not _is_valid_host(name):
+            raise BadRequest()
+    if host is None and is_modern:
+        raise BadRequest()
+    if target is not None:
+        environ["HTTP_HOST"] = target
+
+
+def _body_length(environ):
+    """Return the length of a request's body, None if it is chunked."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    length = environ.get("CONTENT_LENGTH")
+    is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    if coding is not None:
+        # Who reads one, and who the other?  Between two servers that do not
+        # agree a request can be smuggled (RFC 9112 6.1).
+        if length is not None or not is_modern or not coding:
+            raise BadRequest()
+        if coding.lower() != "chunked":
+            raise MethodNotImplemented()
+        return None
+    number = _number(length or "0")
+    if number is None or length == "":
+        raise BadRequest()
+    if number > _MAX_BODY:
+        raise RequestEntityTooLarge()
+    return number
+
+
+class _Body(io.RawIOBase):
+    """The body of a request, read from the connection as it is asked for."""
+
+    def __init__(self, connection, length, is_expected):
+        self._connection, self._left = connection, length
+        self._is_chunked = length is None
+        self.is_expected = is_expected      # by a client that asked first
+        self._total = 0
+        self._until = time.monotonic() + connection.server.patience
+        self._error = None
+        if self._is_chunked:
+            self._left = 0
+
+    @property
+    def is_unread(self):
+        """Say whether the client has more of it on the way, as we know it."""
+        return bool(self._left or self._is_chunked or self._error)
+
+    def readable(self):
+        """Return True."""
         return True
-    return False
+
+    def readinto(self, buffer):
+        """Fill a buffer; return how many bytes it got, 0 at the end."""
+        try:
+            if self._error is not None:
+                raise self._error
+            if self.is_expected and not self._connection.data:
+                self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.is_expected = False
+            if self._is_chunked and not self._left:
+                self._left = self._chunk_size()
+                self._is_chunked = bool(self._left)
+            return self._take(buffer) if self._left else 0
+        except (HTTPException, OSError) as error:
+            # A second try must not take the middle of it for its beginning.
+            self._error = error
+            raise
+
+    def _fill(self):
+        # A kilobyte a second is enough, less is an attack.
+        until = self._until + self._total / 1024
+        if not self._connection.receive(until - time.monotonic()):
+            raise ClientDisconnected()
+
+    def _take(self, buffer):
+        data = self._connection.data
+        if not data:
+            self._fill()
+        count = min(len(buffer), self._left, len(data))
+        buffer[:count] = data[:count]
+        del data[:count]
+        self._left -= count
+        self._total += count
+        if self._is_chunked and not self._left and self._line(2) != b"\r\n":
+            raise BadRequest()
+        return count
+
+    def _line(self, limit=1024):
+        data = self._connection.data
+        while (end := data.find(b"\n", 0, limit)) < 0:
+            if len(data) >= limit:
+                raise BadRequest()
+            self._fill()
+        line = bytes(data[:end + 1])
+        del data[:end + 1]
+        return line
+
+    def _chunk_size(self):
+        match = _CHUNK_RE.fullmatch(self._line())
+        if match is None:
+            raise BadRequest()
+        size = int(match[1], 16)
+        if self._total + size > _MAX_BODY:
+            raise RequestEntityTooLarge()
+        if not size:
+            self._drop_trailers()
+        return size
+
+    def _drop_trailers(self):
+        for _ in range(_MAX_FIELDS):
+            line = self._line(_MAX_LINE)
+            if line == b"\r\n":
+                return
+            if not _FIELD_RE.fullmatch(line.decode("latin-1")[:-2]) or (
+                    line[-2:] != b"\r\n"):
+                raise BadRequest()
+        raise RequestHeaderFieldsTooLarge()
 
 
-def _handler_class() -> Any:
-    """Return wsgiref's handler; it logs safely and closes late."""
-    from wsgiref.simple_server import WSGIRequestHandler    # for servers only
+# -- answering it
 
-    class _Handler(WSGIRequestHandler):
-        def address_string(self):
-            return str(self.client_address[0])
+# They speak of one connection, which is the server's (RFC 9110 7.6.1).
+_HOP_BY_HOP = frozenset("""
+    connection keep-alive proxy-authenticate proxy-authorization te trailer
+    trailers transfer-encoding upgrade""".split())
+_STATUS_RE = re.compile("[2-9][0-9][0-9] .*")
+_Lazy: Any = object     # Stands for a base that is imported when it is used.
 
-        def parse_request(self):
-            return super().parse_request() and _accepts_head(self)
 
-        def get_environ(self):
-            environ = super().get_environ()
-            if "Content-Type" not in self.headers:      # wsgiref has guessed.
-                del environ["CONTENT_TYPE"]
-            if "HTTP_COOKIE" in environ:    # joined by a comma (RFC 6265 5.4)
-                cookies = self.headers.get_all("Cookie", [])
-                environ["HTTP_COOKIE"] = "; ".join(cookies)
-            return environ
+@functools.lru_cache(maxsize=1)
+def _clock(second):
+    """Return a second for the Date header and for the log."""
+    now = time.localtime(second)
+    return http_date(second), time.strftime("%Y-%m-%d %H:%M:%S", now)
 
-        def log_message(self, format, *args):
-            sys.stderr.write("%s - - [%s] %s\n" % (
-                self.address_string(), self.log_date_time_string(),
-                _printable(format % args)))
 
-        def finish(self):
-            """Read what the client still sends: closing would cut it off."""
-            super().finish()
+class _Answer(_Lazy):
+    """The answer to one request: wsgiref's handler, with HTTP/1.1."""
+
+    os_environ: dict[str, Any] = {}
+    wsgi_file_wrapper = FileWrapper
+    status: Any
+    headers: Any
+    result: Any
+
+    def __init__(self, connection, environ, body, keep):
+        stream = io.BufferedReader(body) if body.is_unread else io.BytesIO()
+        super().__init__(stream, None, sys.stderr, environ,
+                         connection.server.multithread, False)
+        self.connection, self.body, self.keep = connection, body, keep
+        self.method = environ["REQUEST_METHOD"]
+        self.is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+        self.left = None
+        self.is_chunked = self.is_bodiless = False
+
+    def get_scheme(self):
+        """Return http or https."""
+        return self.connection.server.scheme
+
+    def start_response(self, status, headers, exc_info=None):
+        """Take the head of the answer (PEP 3333)."""
+        try:
+            if exc_info and self.headers_sent:
+                raise exc_info[1].with_traceback(exc_info[2])
+        finally:
+            is_first, exc_info = not exc_info, None     # No cycle.
+        if is_first and self.headers is not None:
+            raise AssertionError("start_response came twice without an error")
+        if not _STATUS_RE.fullmatch(_head_text(status, "status")):
+            raise ValueError(f"A status is like '200 OK', not {status!r}.")
+        for name, value in headers:
+            if type(name) is not str or type(value) is not str:
+                raise TypeError(f"A header is two str, not {name, value!r}.")
+            _head_text(name, "header name")
+            _head_text(value)
+        self.status, self.headers = status, list(headers)
+        return self.write
+
+    def _length(self, known):
+        """Return the Content-Length, None if there will be none."""
+        lengths = {value for name, value in self.headers
+                   if name.lower() == "content-length"}
+        code = self.status[:3]
+        if code in ("204", "205"):
+            return None if code == "204" else 0
+        if not lengths:
+            return None if self.is_bodiless else known
+        length = _number(lengths.pop())
+        if lengths or length is None:
+            raise ValueError(f"Which Content-Length? {self.headers!r}")
+        return length
+
+    def _shows_nothing(self):
+        return self.method == "HEAD" or self.status[:3] in (
+            "204", "205", "304")
+
+    def _head(self, known=None):
+        """Return the head as bytes; settle how the body will be framed."""
+        self.is_bodiless = self._shows_nothing()
+        self.left = self._length(known)
+        lines = [f"HTTP/1.1 {self.status}"]
+        for name, value in self.headers:
+            lower = name.lower()
+            if lower == "connection" and "close" in value.lower():
+                self.keep = False
+            elif lower not in _HOP_BY_HOP and lower != "content-length":
+                lines.append(f"{name}: {value}")
+        if "date" not in {name.lower() for name, _ in self.headers}:
+            lines.append(f"Date: {_clock(int(time.time()))[0]}")
+        lines += self._framing()
+        self.headers_sent = True
+        return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+    def _framing(self):
+        """Yield the headers which say where the answer ends (RFC 9112 6)."""
+        if self.left is not None:
+            yield f"Content-Length: {self.left}"
+        elif not self.is_bodiless and self.is_modern:
+            self.is_chunked = True
+            yield "Transfer-Encoding: chunked"
+        elif not self.is_bodiless:
+            self.keep = False
+        if self.body.is_unread:
+            # What follows may be a body, not a request.
+            self.keep = self.body.is_expected = False
+        if not self.keep:
+            yield "Connection: close"
+        elif not self.is_modern:
+            yield "Connection: keep-alive"
+
+    def write(self, data):
+        """Send a part of the body, with the head if it is the first."""
+        if type(data) is not bytes:
+            raise TypeError(f"A body is made of bytes, not {data!r}.")
+        if data:
+            self._write(data)
+
+    def _write(self, data, known=None):
+        if self.status is None:
+            raise AssertionError("the app did not call start_response")
+        head = b"" if self.headers_sent else self._head(known)
+        if self.is_bodiless:
+            data = b""
+        self.bytes_sent += len(data)
+        if self.is_chunked and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        elif self.left is not None:
+            data = data[:self.left]
+            self.left -= len(data)
+        self.connection.send(head + data)
+
+    def finish_response(self):
+        """Send the body that the app returned, and close it, once."""
+        try:
+            if self.method != "HEAD" and type(self.result) in (list, tuple):
+                data = b"".join(self.result)
+                self._write(data, len(data))
+            elif not (self.result_is_file() and self.sendfile()):
+                self._send_parts()
+            self.finish_content()
+        finally:
+            self.close()
+
+    def _send_parts(self):
+        if self.status is not None and self._shows_nothing():
+            return
+        for data in self.result:
+            self.write(data)
+            if self.is_bodiless:
+                break
+
+    def finish_content(self):
+        """End the body; close the connection if it is too short."""
+        if not self.headers_sent:
+            self._write(b"", 0 if self.method != "HEAD" else None)
+        if self.is_chunked:
+            self.connection.send(b"0\r\n\r\n")
+        if self.left and not self.is_bodiless:
+            self.keep = False
+
+    def sendfile(self):
+        """Let the system copy a file to the socket; False if it can't."""
+        file, sock = self.result.file, self.connection.sock
+        if hasattr(sock, "context") or self.headers_sent or (
+                self.status is None or not hasattr(os, "sendfile")):
+            return False
+        try:
+            start, end = file.tell(), os.fstat(file.fileno()).st_size
+        except (AttributeError, OSError, ValueError):
+            return False
+        self._write(b"", max(end - start, 0))
+        if self.left and not self.is_bodiless:
+            sent = self.connection.send_file(file, start, self.left)
+            self.left -= sent
+            self.bytes_sent += sent
+        return True
+
+    def close(self):
+        """Close what the app returned."""
+        result, self.result = self.result, None
+        if hasattr(result, "close"):
+            result.close()
+
+    def log_exception(self, exc_info):
+        """Show a traceback, unless it was the client's fault."""
+        self.keep = False
+        if not isinstance(exc_info[1], HTTPException):
+            super().log_exception(exc_info)
+
+    def error_output(self, environ, start_response):
+        """Return the page of an error."""
+        error = sys.exc_info()[1]
+        self.status = self.headers = None
+        if not isinstance(error, HTTPException):
+            error = InternalServerError()
+        return error(self.environ, start_response)
+
+
+# -- connections
+
+class _Connection:
+    """A client's socket, and what came from it and is not read yet."""
+
+    def __init__(self, server, sock, client):
+        self.server, self.sock, self.client = server, sock, client
+        self.data = bytearray()
+        self.is_lingering = self.is_gone = self.is_ended = False
+        self.blocked = None     # since when a thread waits for the client
+        self.until = time.monotonic() + server.head_time
+        self._reset()
+
+    def _reset(self):
+        self.request: Any = None    # its environ
+        self.error: Any = None
+        self.is_expected = self.keep = False
+        self.line, self.length = "", 0
+        self._seen = 0
+
+    def fill(self):
+        """Take what has come, without waiting; return False at the end."""
+        try:
+            self.sock.setblocking(False)
+            data = self.sock.recv(_BLOCK)
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            return type(error).__name__ == "SSLWantReadError"
+        if not self.data:
+            self.until = time.monotonic() + self.server.head_time
+        self.data += data
+        self.is_ended = not data
+        return bool(data)
+
+    def is_ready(self):
+        """Say whether there is a request, or an error, to answer."""
+        if self.request is None:
+            try:
+                self._take_head()
+            except HTTPException as error:
+                start = self.data[:200].decode("latin-1")
+                self.line = self.line or start.partition("\r\n")[0]
+                self.request, self.error = {}, error
+        return self.request is not None and (
+            self.length is None or self.is_expected
+            or len(self.data) >= min(self.length, _BLOCK))
+
+    def _take_head(self):
+        if self.data[:2] == b"\r\n":
+            del self.data[:2]   # Some clients end a form with one.
+        end = _head_end(self.data, self._seen)
+        self._seen = len(self.data)
+        if end < 0:
+            return
+        head = self.data[:end].decode("latin-1")
+        del self.data[:end + 4]
+        self.line = head.partition("\r\n")[0]
+        environ = _read_head(head)
+        self.length = _body_length(environ)
+        self.is_expected = _is_expected(environ)
+        self.keep = _wants_to_stay(environ)
+        self.request = environ
+
+    def answer(self):
+        """Answer the request; return whether there may be another."""
+        start, error = time.perf_counter(), self.error
+        environ = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1",
+                   **self.server.base_environ, **self.request}
+        if self.client:
+            environ["REMOTE_ADDR"] = self.client[0]
+            environ["REMOTE_PORT"] = str(self.client[1])
+        body = _Body(self, self.length, self.is_expected)
+        handler = _answer_class()(self, environ, body, self.keep and not error)
+        with contextlib.suppress(BrokenPipeError):
+            handler.run(error or self.server.application)
+        seconds = time.perf_counter() - start
+        self.server.log(self, handler.status, handler.bytes_sent, seconds)
+        self._reset()
+        return handler.keep and handler.headers_sent and not self.is_gone
+
+    def wait_a_little(self):
+        """Stay for a moment: most clients have their next request at once."""
+        with contextlib.suppress(OSError):
+            self.sock.settimeout(0.02)
+            self.data += self.sock.recv(_BLOCK)
+        return self.is_ready()
+
+    def receive(self, seconds):
+        """Wait for bytes; return False if there are no more."""
+        import socket
+        if seconds <= 0:
+            raise RequestTimeout()
+        self.blocked = time.monotonic()
+        try:
+            self.sock.settimeout(min(seconds, self.server.patience))
+            data = self.sock.recv(_BLOCK)
+        except socket.timeout:
+            raise RequestTimeout() from None
+        except OSError:
+            return False
+        finally:
+            self.blocked = None
+        self.data += data
+        return bool(data)
+
+    def send(self, data):
+        """Send bytes; a client that does not take them is gone."""
+        for start in range(0, len(data), 4 * _BLOCK):
+            part = memoryview(data)[start:start + 4 * _BLOCK]
+            self._patiently(self.sock.sendall, part)
+
+    def send_file(self, file, start, count):
+        """Send a part of a file; return how many bytes of it there were."""
+        sent = 0
+        while sent < count:
+            part = self._patiently(self.sock.sendfile, file, start + sent,
+                                   min(count - sent, 64 * _BLOCK))
+            if not part:
+                break
+            sent += part
+        return sent
+
+    def _patiently(self, function, *args):
+        self.blocked = time.monotonic()
+        try:
+            self.sock.settimeout(self.server.patience)
+            return function(*args)
+        except OSError:
+            self.is_gone = True
+            raise BrokenPipeError from None    # wsgiref's handler knows it.
+        finally:
+            self.blocked = None
+
+    def close(self):
+        """Close the socket."""
+        self.sock.close()
+
+    def linger(self):
+        """Send no more, but let the client finish: else it sees a reset."""
+        self.is_lingering, self.left = True, _DRAINED
+        self.until = time.monotonic() + 2
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(1)
+
+    def drain(self):
+        """Throw away what comes; return False at the end, or if it is much."""
+        self.data.clear()
+        is_open = self.fill()
+        self.left -= len(self.data)
+        return is_open and self.left > 0
+
+
+def _is_expected(environ):
+    """Say whether the client waits for "100 Continue" (RFC 9110 10.1.1)."""
+    expected = environ.get("HTTP_EXPECT")
+    if expected is None or environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        return False
+    if expected.lower() != "100-continue":
+        raise ExpectationFailed()
+    return True
+
+
+def _wants_to_stay(environ):
+    options = environ.get("HTTP_CONNECTION", "").lower().split(",")
+    options = [option.strip(" \t") for option in options]
+    if environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        return "keep-alive" in options
+    return "close" not in options
+
+
+@functools.lru_cache(maxsize=None)
+def _answer_class() -> Any:
+    from wsgiref.handlers import SimpleHandler  # for servers only
+    return type("_AnswerHandler", (_Answer, SimpleHandler), {})
+
+
+# -- the server
+
+# Green, cyan, yellow; errors of the server are red.
+_COLOURS = {"2": 32, "3": 36, "4": 33}
+
+
+class _Server(_Lazy):
+    """One thread watches the connections, others answer what is complete.
+
+    So a client that sends slowly, or nothing, costs a socket and no thread.
+    """
+
+    request_queue_size = 128
+    allow_reuse_address = os.name != "nt"
+    head_time, idle_time, patience = 10.0, 60.0, 30.0
+    max_connections = 500
+
+    def __init__(self, address, app, threads, context):
+        import queue
+        import socket
+        import threading
+        self.address_family = (
+            socket.AF_UNIX if isinstance(address, str)
+            else socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        self._path = None   # The file of a Unix socket, once it is ours.
+        self._bell, self._ringer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        super().__init__(address, None)
+        self._is_done = threading.Event()
+        self._is_done.set()
+        self._watched: dict[_Connection, None] = {}
+        self._next_tidying = 0.0
+        self._idle: Any = collections.deque()
+        self.application, self.context = app, context
+        self.threads, self.multithread = threads, threads > 1
+        self.scheme = "http" if context is None else "https"
+        self._jobs: Any = queue.SimpleQueue()
+        self._returned: Any = collections.deque()
+        self._connections: set[_Connection] = set()
+        self._workers: list[Any] = []
+        self._is_stopping, self._thread = False, None
+        self._is_coloured = (
+            sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+        self.base_environ = {
+            "SERVER_NAME": str(self.host), "SERVER_PORT": str(self.port or ""),
+            "SCRIPT_NAME": "", "GATEWAY_INTERFACE": "CGI/1.1",
+            "wsgi.input_terminated": True}
+
+    def server_bind(self):
+        """Take the address; learn which port that is."""
+        super().server_bind()
+        self.socket.setblocking(False)
+        where = self.server_address
+        if isinstance(where, str):
+            self._path, where = where, (where, 0)
+        self.host, self.port = where[:2]
+        self.server_name, self.server_port = self.host, self.port
+
+    def start(self):
+        """Serve in a thread of its own; return the server."""
+        import threading
+        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self):
+        """Stop serving, close all connections, free the address."""
+        self.shutdown()
+        if self._thread is not None:
+            self._thread.join(1)
+        self.server_close()
+
+    __enter__ = start
+
+    def __exit__(self, *args):
+        self.stop()
+
+    def shutdown(self):
+        """Make serve_forever() return."""
+        self._is_stopping = True
+        self._ring()
+        self._is_done.wait(1)
+
+    def _ring(self):
+        with contextlib.suppress(OSError):
+            self._ringer.send(b".")
+
+    def serve_forever(self, poll_interval=0.5):
+        """Serve until shutdown() or an exception such as Ctrl-C."""
+        import selectors
+        self._is_done.clear()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self.socket, 1, self._accept)
+        self._selector.register(self._bell, 1, self._take_back)
+        try:
+            while not self._is_stopping:
+                hurry = 0.05 if self._jobs.qsize() else poll_interval
+                for key, _ in self._selector.select(hurry):
+                    key.data(key.fileobj)
+                self._tidy()
+        finally:
+            self._close_all()
+            self._is_done.set()
+
+    def _close_all(self):
+        self._selector.close()
+        for connection in list(self._connections):
             with contextlib.suppress(OSError):
-                self.connection.shutdown(1)
-                self.connection.settimeout(1)
-                left = _DRAINED
-                while left > 0 and (data := self.connection.recv(65536)):
-                    left -= len(data)
+                connection.sock.shutdown(2)
+        for _ in self._workers:
+            self._jobs.put(None)
+        until = time.monotonic() + 0.5
+        for worker in self._workers:
+            worker.join(max(until - time.monotonic(), 0))
+        for connection in list(self._connections):
+            connection.close()
 
-    return _Handler
+    def server_close(self):
+        """Free the address."""
+        for sock in (self.socket, self._bell, self._ringer):
+            sock.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
+
+    def _accept(self, listener):
+        try:
+            sock, client = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop_oldest()     # Out of files.
+            time.sleep(0.01)
+            return
+        try:
+            if self.context is not None:
+                sock = self.context.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False)
+                if sock.session_reused is None:
+                    # It is closed, and would be read without TLS.
+                    raise OSError(client)
+            if client:
+                sock.setsockopt(6, 1, 1)    # TCP_NODELAY
+        except OSError:
+            sock.close()
+            return
+        connection = _Connection(self, sock, client)
+        self._connections.add(connection)
+        self._watch(connection)
+        if len(self._connections) > self.max_connections:
+            self._drop_oldest()
+
+    def _watch(self, connection):
+        self._watched[connection] = None
+        self._selector.register(
+            connection.sock, 1, lambda _: self._hear(connection))
+
+    def _forget(self, connection):
+        self._selector.unregister(connection.sock)
+        del self._watched[connection]
+
+    def _hear(self, connection):
+        """Read what a connection sent; a complete request is a job."""
+        if connection not in self._watched:
+            pass    # It was dropped a moment ago.
+        elif connection.is_lingering:
+            if not connection.drain():
+                self._drop(connection)
+        elif not connection.fill() and connection.request is None:
+            self._drop(connection)
+        elif connection.is_ready() or connection.is_ended:
+            self._forget(connection)
+            self._dispatch(connection)
+
+    def _drop(self, connection):
+        self._forget(connection)
+        self._connections.discard(connection)
+        connection.close()
+
+    def _drop_oldest(self):
+        if self._watched:
+            self._drop(min(self._watched, key=lambda each: each.until))
+
+    def _dispatch(self, connection):
+        import threading
+        self._jobs.put(connection)
+        if self._jobs.qsize() > len(self._idle) and (
+                len(self._workers) < self.threads):
+            worker = threading.Thread(target=self._work, daemon=True)
+            self._workers.append(worker)
+            worker.start()
+
+    def _take_back(self, bell):
+        """Watch the connections which the workers are done with."""
+        bell.recv(4096)
+        while self._returned:
+            connection = self._returned.popleft()
+            self._watch(connection)
+            self._hear(connection)
+
+    def _tidy(self):
+        """Close what waits for too long; help when all threads are busy."""
+        now = time.monotonic()
+        if now < self._next_tidying:
+            return
+        self._next_tidying = now + 0.05
+        for connection in [each for each in self._watched if each.until < now]:
+            self._give_up(connection)
+        if self._jobs.qsize():
+            blocked = [(each.blocked, each) for each in self._connections
+                       if each.blocked is not None and each.blocked < now - .3]
+            if blocked:
+                with contextlib.suppress(OSError):
+                    min(blocked, key=lambda pair: pair[0])[1].sock.shutdown(2)
+
+    def _give_up(self, connection):
+        has_begun = connection.data or connection.request is not None
+        if connection.is_lingering or not has_begun:
+            self._drop(connection)
+        else:
+            connection.request, connection.error = {}, RequestTimeout()
+            self._forget(connection)
+            self._dispatch(connection)
+
+    def _work(self):
+        """Answer requests: what each of the threads does."""
+        while True:
+            self._idle.append(None)
+            connection = self._jobs.get()
+            self._idle.pop()
+            if connection is None:
+                return
+            try:
+                self._serve(connection)
+            except Exception:
+                # Standard error may be closed.  This thread must live on.
+                connection.linger()
+                self._give_back(connection)
+
+    def _serve(self, connection):
+        """Answer what a connection asks, while nobody else waits."""
+        while connection.answer():
+            if not connection.is_ready():
+                connection.until = time.monotonic() + self.idle_time
+                if self._jobs.qsize() or not connection.wait_a_little():
+                    break
+            elif self._jobs.qsize():
+                self._jobs.put(connection)
+                return
+        else:
+            connection.linger()
+        self._give_back(connection)
+
+    def _give_back(self, connection):
+        self._returned.append(connection)
+        self._ring()
+
+    def log(self, connection, status, count, seconds):
+        """Write a line about a request."""
+        client = connection.client[0] if connection.client else "unix"
+        status = status[:3] if status else "---"    # The client has gone.
+        if self._is_coloured:
+            status = f"\x1b[{_COLOURS.get(status[0], 31)}m{status}\x1b[0m"
+        when = _clock(int(time.time()))[1]
+        sys.stderr.write(f"{when} {client} {_printable(connection.line)}"
+                         f" {status} {count} {seconds * 1000:.1f}ms\n")
 
 
 @functools.lru_cache(maxsize=None)
 def _server_class() -> Any:
-    """Return wsgiref's server with our handler, and threads if wanted."""
-    # Imported when a server is wanted: it takes longer than all the rest.
+    from socketserver import TCPServer  # It takes long, and few need it.
+    return type("_DevelopmentServer", (_Server, TCPServer), {})
+
+
+def _tls_context(given):
+    """Return an SSLContext: given, of (certificate, key), or "adhoc"."""
+    if given is None or hasattr(given, "wrap_socket"):
+        return given
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if given != "adhoc":
+        context.load_cert_chain(*([given] if isinstance(given, str)
+                                  else given))
+        return context
+    import subprocess
+    import tempfile
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, name) for name in ("cert", "key")]
+        try:
+            subprocess.run([
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                "-days", "30", "-subj", "/CN=localhost", "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-out", names[0], "-keyout", names[1]],
+                check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise RuntimeError(
+                "ssl_context='adhoc' needs the program openssl; without it,"
+                " give (certificate, key) files.") from error
+        context.load_cert_chain(*names)
+    return context
+
+
+def _free_unix_path(path):
+    """Remove a socket file that a server left which is no more."""
     import socket
-    from socketserver import TCPServer, ThreadingMixIn
-    from wsgiref.simple_server import WSGIServer
-
-    class _Server(ThreadingMixIn, WSGIServer):
-        request_queue_size = 128
-        daemon_threads = True
-
-        def __init__(self, host, port, threaded):
-            self.multithread = threaded
-            if ":" in host:
-                self.address_family = socket.AF_INET6
-            super().__init__((host, port), _handler_class())
-            self.host, self.port = host, self.server_port
-
-        def server_bind(self):
-            TCPServer.server_bind(self)
-            host, self.server_port = self.server_address[:2]
-            self.server_name = str(host)
-            self.setup_environ()
-
-        def process_request(self, request, client_address):
-            kind = ThreadingMixIn if self.multithread else TCPServer
-            kind.process_request(self, request, client_address)
-
-        def handle_error(self, request, client_address):
-            """Keep silent when the client has gone away."""
-            if not isinstance(sys.exc_info()[1], OSError):
-                super().handle_error(request, client_address)
-
-    return _Server
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            if isinstance(error, ConnectionRefusedError):
+                os.unlink(path)
 
 
-def make_server(host: str, port: int, app: Any, threaded: bool = False) -> Any:
-    """Return a server that listens; its serve_forever() answers.
+def make_server(host: str, port: int, app: Any, threaded: bool = False,
+                ssl_context: Any = None) -> Any:
+    """Return a server that listens; serve_forever() or start() answers.
 
-    Port 0 takes a free one: see the server's `port`.  Exits with one line
-    when the port is in use.
+    with make_server("127.0.0.1", 0, app) as server: ... server.port ...
+
+    serves in a thread of its own until the block ends; start() and stop() do
+    the same.  Port 0 takes a free one; the host may be "unix:PATH".  Exits
+    with one line when the address is in use.
     """
+    address: Any = (host, port)
+    if host.startswith("unix:"):
+        address = host[5:]
+        _free_unix_path(address)
+    context = _tls_context(ssl_context)
     try:
-        server = _server_class()(host, port, threaded)
+        return _server_class()(address, app, 64 if threaded else 1, context)
     except OSError as error:
         raise SystemExit(
             f"Can't listen on {host} port {port}: {error.strerror}."
             f" Is another program using it? Try port={port + 1}.") from None
-    server.set_app(app)
-    return server
 
 
 def run_simple(hostname: str, port: int, application: Any,
-               threaded: bool = False, **options: Any) -> None:
+               threaded: bool = False, ssl_context: Any = None,
+               **options: Any) -> None:
     """Serve an app until Ctrl-C, and say where."""
     unknown = set(options) - _NOT_SERVED
     if unknown:
         raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
-    if options.get("ssl_context"):
-        raise NotImplementedError("This server has no TLS yet: leave out"
-                                  " ssl_context, or use a proxy with TLS.")
-    server = make_server(hostname, port, application, threaded)
+    server = make_server(hostname, port, application, threaded, ssl_context)
+    scheme = "http" if ssl_context is None else "https"
     shown = f"[{hostname}]" if ":" in hostname else hostname
-    print(f" * Running on http://{shown}:{server.port} (Ctrl-C stops it)",
+    where = (hostname if hostname.startswith("unix:")
+             else f"{scheme}://{shown}:{server.port}")
+    print(" * A server for development and small tools; for the open Internet"
+          " put the app behind gunicorn, waitress or uWSGI.\n"
+          f" * Running on {where} (Ctrl-C stops it)",
           file=sys.stderr, flush=True)
     for name in sorted(name for name in options if options[name]):
         print(f" * {name} is not supported by this server", file=sys.stderr)
