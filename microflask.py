@@ -368,6 +368,8 @@ for _name in """__getitem__ __mul__ __rmul__ capitalize casefold center
 
 
 def _from_wsgi(text):
+    if text.isascii():
+        return text
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
@@ -388,6 +390,8 @@ def _query_pairs(query):
     """Return the fields of a query or form: "a=x+y&b" has "x y" and ""."""
     fields = [field.partition("=") for field in
               query.replace("+", " ").split("&") if field]
+    if "%" not in query:
+        return [(name, value) for name, _, value in fields]
     return [(_unquote(name), _unquote(value)) for name, _, value in fields]
 
 
@@ -670,6 +674,9 @@ _COOKIE_RE = re.compile(r"""(?sx)
     (?: ; | \Z ) | [^;]* (?: ; | \Z )""")
 
 
+_COOKIE_QUOTED_RE = re.compile(r"[^!#-+\--:<-\[\]-~]")
+
+
 def _cookie_pairs(header):
     return [(name, _cookie_unquote(value) if value[:1] == '"' else value)
             for name, value in _COOKIE_RE.findall(header) if name]
@@ -684,11 +691,16 @@ def _cookie_unquote(value):
 
 
 def _cookie_quote(value):
-    if not re.search(r"[^!#-+\--:<-\[\]-~]", value):
+    if not _COOKIE_QUOTED_RE.search(value):
         return value
     value = re.sub(r'(["\\])', r"\\\1", _to_wsgi(value))
     return '"' + re.sub(r"[\x00-\x1f,;\x7f-\xff]",
                         lambda match: f"\\{ord(match[0]):03o}", value) + '"'
+
+
+@functools.lru_cache(maxsize=64)
+def _cookie_path(path):
+    return quote(_head_text(path, "location"), safe="%!$&'()*+,/:=@")
 
 
 def dump_cookie(
@@ -705,7 +717,7 @@ def dump_cookie(
     if expires is not None and not isinstance(expires, str):
         expires = http_date(expires)
     if path is not None:
-        path = quote(_head_text(path, "location"), safe="%!$&'()*+,/:=@")
+        path = _cookie_path(path)
     if domain:
         domain = _encode_idna(domain.partition(":")[0].lstrip("."))
     samesite = samesite and samesite.title()
@@ -1011,6 +1023,17 @@ def iter_multi_items(mapping: Any) -> Any:
     return iter(mapping)
 
 
+def _values_by_key(mapping: Any) -> dict:
+    """Return the values of each key."""
+    lists: dict = {}
+    for key, value in iter_multi_items(mapping):
+        if key in lists:
+            lists[key].append(value)
+        else:
+            lists[key] = [value]
+    return lists
+
+
 def _converted(values: Any, type: Any) -> Any:
     for value in values:
         try:
@@ -1071,8 +1094,7 @@ class MultiDict(_Repeated, dict):
     popitemlist: Any = dict.popitem
 
     def __init__(self, mapping: Any = None) -> None:
-        super().__init__()
-        MultiDict.update(self, () if mapping is None else mapping)
+        super().__init__(() if mapping is None else _values_by_key(mapping))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return type(self), (self.to_dict(flat=False),)
@@ -1124,9 +1146,9 @@ class MultiDict(_Repeated, dict):
 
     def update(self, mapping: Any = (), /, **values: Any) -> None:
         """Add the values of a mapping or of pairs to those that are there."""
-        for source in (mapping, values) if values else (mapping,):
-            for key, value in iter_multi_items(source):
-                dict.setdefault(self, key, []).append(value)
+        for source in (mapping, values):
+            for key, several in _values_by_key(source).items():
+                dict.setdefault(self, key, []).extend(several)
 
     def pop(self, key: Any, default: Any = _missing) -> Any:
         """Remove a key and return its first value."""
@@ -1272,7 +1294,8 @@ class Headers(_Repeated):
 
     def __init__(self, defaults: Any = None) -> None:
         self._list: list = []
-        self.extend(defaults)
+        if defaults is not None:
+            self.extend(defaults)
 
     @classmethod
     def _of(cls, pairs: list) -> Any:
@@ -1394,7 +1417,7 @@ class Headers(_Repeated):
 
     def to_wsgi_list(self) -> list:
         """Return the pairs as a new list."""
-        return list(self)
+        return [*self._list]
 
     def copy(self) -> Any:
         """Return a copy, which can be changed."""
@@ -1430,6 +1453,10 @@ class EnvironHeaders(_Immutable, Headers):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def to_wsgi_list(self) -> list:
+        """Return the pairs as a new list."""
+        return list(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return type(self), (self.environ,)
@@ -2006,9 +2033,17 @@ class LimitedStream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; return how many bytes it got, 0 at the end."""
-        wanted = min(len(buffer), self._left)
+        data = self._take(min(len(buffer), self._left))
+        buffer[:len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        """Return the rest."""
+        return b"".join(iter(lambda: self._take(self._left), b""))
+
+    def _take(self, wanted):
         if not wanted and (self._left or not self._is_max):
-            return 0
+            return b""
         try:
             # At the most that is allowed, one byte more tells if that is all.
             data = self._stream.read(wanted or 1)
@@ -2019,8 +2054,7 @@ class LimitedStream(io.RawIOBase):
         if not data and not self._is_max:
             raise ClientDisconnected()
         self._left -= len(data)
-        buffer[:len(data)] = data
-        return len(data)
+        return data
 
 
 def get_content_length(environ: Any) -> int | None:
@@ -2046,6 +2080,16 @@ def get_input_stream(environ: Any, safe_fallback: bool = True,
     return io.BytesIO() if safe_fallback else stream
 
 
+@functools.lru_cache(maxsize=64)
+def _usual_host(host, scheme):
+    """Return a host without the port that its scheme has anyway."""
+    port = ":443" if scheme in ("https", "wss") else ":80"
+    host = host.strip(" \t").removesuffix(port)
+    if host and not _is_valid_host(host):
+        raise BadHost(f"Host {host!r} is no host.")
+    return host
+
+
 def get_host(environ: Any, trusted_hosts: Any = None) -> str:
     """Return the host, and an unusual port; "" if unknown.  Bad ones: 400."""
     host = environ.get("HTTP_HOST")
@@ -2053,10 +2097,7 @@ def get_host(environ: Any, trusted_hosts: Any = None) -> str:
         host, port = environ.get("SERVER_NAME", ""), environ.get("SERVER_PORT")
         host = f"[{host}]" if ":" in host and host[0] != "[" else host
         host = f"{host}:{port}" if _number(port) else ""    # A Unix socket.
-    secure = environ.get("wsgi.url_scheme") in ("https", "wss")
-    host = re.sub(r":443\Z" if secure else r":80\Z", "", host.strip(" \t"))
-    if host and not _is_valid_host(host):
-        raise BadHost(f"Host {host!r} is no host.")
+    host = _usual_host(host, environ.get("wsgi.url_scheme"))
     if (trusted_hosts and (host or "HTTP_HOST" in environ)
             and not host_is_trusted(host, trusted_hosts)):
         raise SecurityError(f"Host {host!r} is not trusted.")
@@ -2617,7 +2658,7 @@ def _proxy(name, message) -> Any:
 
 def _shortcuts(proxy, cls):
     """Give a proxy fast properties; where one fails, __getattr__ is asked."""
-    for name in dir(cls):
+    for name in {*dir(cls), *cls.__annotations__}:
         if not name.startswith("_"):
             def get(self, read=operator.attrgetter(f"_request.{name}")):
                 return read(_cv_app.get(None))
@@ -2802,16 +2843,21 @@ def _url(**parts) -> Any:
 def _setting(name, default) -> Any:
     """Return a property: its own value, or else the app's setting."""
     def read(self):
-        value, ctx = vars(self).get(name), _cv_app.get(None)
+        value = self._settings.get(name)
         if value is None:
+            ctx = _cv_app.get(None)
             value = default if ctx is None else ctx.app.config[name]
         return value
-    return property(read, lambda self, value: vars(self).update({name: value}))
+
+    def write(self, value):
+        self._settings = {**self._settings, name: value}
+    return property(read, write)
 
 
 class _Message:
     """What a request and a response have in common."""
 
+    _settings: Any = types.MappingProxyType({})
     json_module: Any = json
     json = property(lambda self: self.get_json())
 
@@ -2837,6 +2883,8 @@ class Request(_Message):
     was read as a form.  With `shallow` the body can't be read.
     """
 
+    environ: dict
+
     # May be set by subclasses.
     parameter_storage_class: Any = ImmutableMultiDict
     dict_storage_class: Any = ImmutableMultiDict
@@ -2853,7 +2901,7 @@ class Request(_Message):
     view_args: dict[str, Any] | None = None
     routing_exception: Any = None
 
-    shallow = False
+    shallow = _form_is_read = False
     _data: bytes | None = None
     _json_value: Any = _missing
 
@@ -2975,15 +3023,17 @@ class Request(_Message):
             max_form_parts=self.max_form_parts)
 
     def _load_form_data(self) -> None:
-        if "form" in vars(self):
+        if self._form_is_read:
             return
         stream = self.stream if self._data is None else io.BytesIO(self._data)
-        form = files = self.parameter_storage_class()
         if self.want_form_data_parsed:
             stream, form, files = self.make_form_data_parser().parse(
                 stream, self.mimetype, self.content_length,
                 self.mimetype_params)
-        vars(self).update(stream=stream, form=form, files=files)
+        else:
+            form = files = self.parameter_storage_class()
+        vars(self).update(
+            stream=stream, form=form, files=files, _form_is_read=True)
 
     def get_json(self, force: bool = False, silent: bool = False,
                  cache: bool = True) -> Any:
@@ -3013,8 +3063,9 @@ class Request(_Message):
 
     def close(self) -> None:
         """Close the uploads."""
-        for _, file in iter_multi_items(vars(self).get("files", ())):
-            file.close()
+        if self._form_is_read:
+            for _, file in iter_multi_items(self.files):
+                file.close()
 
 
 # Attributes whose names are those of their headers.
@@ -3084,6 +3135,8 @@ def _media_type(text):
 
 
 def _encoded(chunk):
+    if type(chunk) is bytes:
+        return chunk
     if isinstance(chunk, str):
         return chunk.encode()
     if not isinstance(chunk, (bytes, bytearray, memoryview)):
@@ -3184,22 +3237,26 @@ class Response(_Message):
                  direct_passthrough: bool = False) -> None:
         if headers is not None and not isinstance(headers, Headers):
             headers = Headers(headers)
-        if mimetype is None and not (headers and "Content-Type" in headers):
-            mimetype = self.default_mimetype
-        new = []
         if content_type is not None:
-            new.append(("Content-Type", _head_text(content_type)))
-        elif mimetype is not None:
-            new.append(("Content-Type", _with_charset(mimetype)))
+            content_type = _head_text(content_type)
+        else:
+            if mimetype is None and not (
+                    headers and "Content-Type" in headers):
+                mimetype = self.default_mimetype
+            content_type = mimetype and _with_charset(mimetype)
+        new = [("Content-Type", content_type)] if content_type else []
         if isinstance(response, (str, bytes, bytearray)):
-            response = [_encoded(response)]
+            body = _encoded(response)
+            response = [body]
             if self.automatically_set_content_length:
-                new.append(("Content-Length", str(len(response[0]))))
+                new.append(("Content-Length", str(len(body))))
         self.response: Any = [] if response is None else response
         if headers is None:
-            headers = Headers._of(new)
+            headers = Headers()
+            headers._list = new
         else:
-            headers.update(new)
+            for pair in new:
+                headers._replace(pair[0], [pair])
         self.headers: Any = headers
         self._status, self._status_code = _status_line(
             self.default_status if status is None else status)
@@ -3393,11 +3450,14 @@ class Response(_Message):
 
     def get_wsgi_headers(self, environ: dict) -> Any:
         """Return a copy of the headers, put right to be sent."""
-        pairs = self.headers._list[:]
-        headers = Headers._of(pairs)
-        names = {name.lower() for name, _ in pairs}
-        for name in names & _LOCATIONS:
-            headers[name.title()] = _uri(headers[name])
+        headers, has_length = Headers(), False
+        headers._list = pairs = [*self.headers._list]
+        for index, (name, value) in enumerate(pairs):
+            folded = name.lower()
+            if folded == "content-length":
+                has_length = True
+            elif folded in _LOCATIONS:
+                pairs[index] = name, _uri(value)
         status = self._status_code
         if status == 205:
             headers["Content-Length"] = 0
@@ -3405,7 +3465,7 @@ class Response(_Message):
             for name in (_ENTITY_HEADERS if status == 304 else
                          ("content-type", "content-length")):
                 headers.remove(name)
-        elif ("content-length" not in names and self.is_sequence
+        elif (not has_length and self.is_sequence
                 and self.automatically_set_content_length):
             headers["Content-Length"] = sum(map(len, self.iter_encoded()))
         return headers
@@ -3891,21 +3951,23 @@ class Rule(RuleFactory):
     def _read(self, text):
         """Return the values in a path, or None if it does not fit."""
         values: dict[str, Any] = {}
-        if self._match is None and self._converters:
+        if self._match is None:
             self._match = re.compile(self.regex, re.ASCII).fullmatch
         if self._cuts and self._is_too_hard(text):
             return None
-        found = self._match(text) if self._match else {}
+        found = self._match(text)
         if found is None:
             return None
         try:
             for name, converter in self._converters.items():
-                values[name] = converter.to_python(found[name])
-                if "/" in found[name] and converter.part_isolating:
+                text = found[name]
+                if "/" in text and converter.part_isolating:
                     return None
+                values[name] = converter.to_python(text)
         except ValidationError:
             return None
-        values.update(self.defaults or ())
+        if self.defaults:
+            values.update(self.defaults)
         return values
 
     def build(self, values: Any, append_unknown: bool = True) -> Any:
@@ -4053,8 +4115,14 @@ class MapAdapter:
         self.environ.get("QUERY_STRING", "")))
 
     def __init__(self, map: Map, environ: Any = None,
-                 server_name: str | None = None) -> None:
+                 server_name: str | None = None,
+                 subdomain: str | None = None) -> None:
         self.map, self.environ, self._name = map, environ, server_name
+        if environ is not None:
+            self.path_info = _from_wsgi(environ.get("PATH_INFO", ""))
+            self.default_method = environ["REQUEST_METHOD"]
+        if subdomain is not None:
+            self.subdomain = subdomain
 
     @cached_property
     def server_name(self) -> Any:
@@ -4087,26 +4155,37 @@ class MapAdapter:
 
         Raises NotFound, MethodNotAllowed or RequestRedirect.
         """
-        map, domain = self.map, self._domain
+        map = self.map
+        domain = self.server_name if map.host_matching else self.subdomain
         domain = f"{domain}|" if domain else ""
         if path_info is None:
             path_info = self.path_info
-        path = wanted = "/" + path_info.lstrip("/") if path_info else ""
+        path = "/" + path_info.lstrip("/") if path_info else ""
         method = method.upper() if method else self.default_method
-        allowed: set = set()
+        allowed: list = []
         found = map._find(domain + path, method, allowed)
-        if found is None and map.merge_slashes and "//" in path:
-            wanted = re.sub("/{2,}", "/", path)
-            found = map._find(domain + wanted, method, allowed)
-        if found is None or wanted != path and not found[0].merge_slashes:
-            raise MethodNotAllowed(sorted(allowed)) if allowed else NotFound()
+        if found is None:
+            self._refuse(domain, path, method, allowed, query_args)
         rule, values, missing = found
-        if missing or wanted != path:
-            raise RequestRedirect(self.make_redirect_url(
-                quote(wanted + missing, safe=_PATH_SAFE), query_args))
+        if missing:
+            self._move(path + missing, query_args)
         if map._may_redirect:
             self._redirect(rule, values, method, query_args)
         return rule if return_rule else rule.endpoint, values
+
+    def _refuse(self, domain, path, method, allowed, query_args):
+        """Raise what is to be said of a path that leads nowhere as it is."""
+        map = self.map
+        if map.merge_slashes and "//" in path:
+            path = re.sub("/{2,}", "/", path)
+            found = map._find(domain + path, method, allowed)
+            if found is not None and found[0].merge_slashes:
+                self._move(path + found[2], query_args)
+        raise MethodNotAllowed(sorted({*allowed})) if allowed else NotFound()
+
+    def _move(self, path, query_args):
+        raise RequestRedirect(self.make_redirect_url(
+            quote(path, safe=_PATH_SAFE), query_args))
 
     def _redirect(self, rule, values, method, query_args):
         """Raise RequestRedirect if another URL is to be shown."""
@@ -4247,7 +4326,9 @@ class Map:
         self._rules: list[Rule] = []
         self._by_endpoint: tuple[int, dict] = 0, {}
         self._static: dict[str, list] = {}
-        self._shapes: dict[int, dict] = {}
+        self._shapes: dict[tuple, tuple] = {}
+        self._by_size: dict[int, list] = {}
+        self._longest = 0
         self._places: dict[str, int] = {}
         self._may_redirect = False
         for factory in rules or ():
@@ -4276,41 +4357,58 @@ class Map:
                 rules, key=operator.attrgetter("is_branch"), reverse=bool(end))
 
     def _index_dynamic(self, rule):
-        positions, texts = tuple(rule._fixed), tuple(rule._fixed.values())
         size = -rule._size if rule._spans else rule._size
-        shapes = self._shapes.get(size, {})
-        if positions not in shapes:  # Other threads may be reading the old.
-            shapes = {**shapes, positions: {}}
-            self._shapes = {**self._shapes, size: shapes}
-        shapes[positions].setdefault(texts, []).append(rule)
+        positions = tuple(rule._fixed)
+        if (size, positions) not in self._shapes:
+            texts_at: Any = (operator.itemgetter(*positions) if positions
+                             else lambda parts: ())
+            self._shapes[size, positions] = texts_at, {}
+        texts_at, table = self._shapes[size, positions]
+        table.setdefault(texts_at(rule._fixed), []).append(rule)
+        self._longest = max(self._longest, rule._size)
+        self._by_size = {}
 
-    def _candidates(self, text):
-        """Yield rules whose fixed parts are in a path, special ones first."""
-        yield from self._static.get(text, ())
+    def _shapes_of(self, size):
+        """Return the tables that may know a path of so many parts."""
+        size = min(size, self._longest + 1)     # Those with "path" go on.
+        known = self._by_size   # Another thread may add a rule meanwhile.
+        shapes = known.get(size)
+        if shapes is None:
+            shapes = known[size] = [
+                shape for (length, _), shape in [*self._shapes.items()]
+                if length == size or -size - 1 <= length < 0]
+        return shapes
+
+    def _dynamic(self, text):
+        """Return rules whose fixed parts are in a path, special ones first."""
         slash = text.endswith("/")
         parts, found = (text[:-1] if slash else text).split("/"), []
-        for size, shapes in self._shapes.items():
-            if size == len(parts) or -len(parts) - 1 <= size < 0:
-                for positions, table in shapes.items():
-                    found += table.get(
-                        tuple([parts[index] for index in positions]), ())
+        for texts_at, table in self._shapes_of(len(parts)):
+            found += table.get(texts_at(parts), ())
         if len(found) > 1:
             found.sort(key=lambda rule: (rule._key, rule.is_branch != slash))
-        yield from found
+        return found
 
     def _find(self, text, method, allowed):
         """Return (rule, values, the slash that is missing), or None.
 
         `allowed` collects the methods of rules that know the path.
         """
-        for rule in self._candidates(text):
-            values = rule._read(text)
+        found = self._first(self._static.get(text, ()), text, method, allowed)
+        if found is None and self._shapes:
+            found = self._first(self._dynamic(text), text, method, allowed)
+        return found
+
+    def _first(self, rules, text, method, allowed):
+        for rule in rules:
+            values = (rule._read(text) if rule._converters
+                      else dict(rule.defaults or ()))
             if values is None:
                 continue
             missing = rule.is_branch and text[-1:] != "/"
             if rule.methods is None or method in rule.methods:
                 return rule, values, "/" * (missing and rule.strict_slashes)
-            allowed.update(() if missing else rule.methods)
+            allowed += () if missing else rule.methods
         return None
 
     def update(self) -> dict:
@@ -4361,12 +4459,7 @@ class Map:
         With a server_name the subdomain is what the Host has in front of it.
         """
         environ = getattr(environ, "environ", environ)
-        adapter = MapAdapter(self, environ, server_name)
-        adapter.path_info = _from_wsgi(environ.get("PATH_INFO", ""))
-        adapter.default_method = environ["REQUEST_METHOD"]
-        if subdomain is not None:
-            adapter.subdomain = subdomain
-        return adapter
+        return MapAdapter(self, environ, server_name, subdomain)
 
     def __repr__(self) -> str:
         import pprint  # Costs 2 ms at start and is only needed here.
@@ -6502,6 +6595,8 @@ def _weak(thing, forget):
 
 
 def _is_async(function):
+    if type(function) is types.FunctionType:    # nearly always
+        return bool(function.__code__.co_flags & 0x80)
     function = getattr(function, "__func__", function)
     while isinstance(function, functools.partial):
         function = function.func
@@ -8294,6 +8389,7 @@ class AppContext:
     _lender: AppContext | None = None   # whose request it is, if not its own
     _shared: AppContext | None = None   # whose g it is, if not its own
     _kept = 0                           # streams that still run
+    _after_request_functions: Any = ()
 
     def __init__(self, app: Any, environ: dict | None = None,
                  request: Any = None, session: Any = None) -> None:
@@ -8302,7 +8398,6 @@ class AppContext:
             request = app.request_class(environ)
         self._request = request
         self._session = session
-        self._after_request_functions: list = []
         self._tokens: list = []
 
     @property
@@ -8332,7 +8427,7 @@ class AppContext:
     @property
     def url_adapter(self) -> Any:
         """Return the URL map as this request sees it, or None."""
-        owner = self._owner()
+        owner = self if self._lender is None else self._owner()
         if owner._url_adapter is _missing:
             owner._url_adapter = None    # Stays so when the host is refused.
             owner._url_adapter = self.app.create_url_adapter(owner._request)
@@ -8361,9 +8456,9 @@ class AppContext:
 
     def _session_to_save(self):
         """Return the session if it was opened or may need a fresh cookie."""
-        cookies = self.request.environ.get("HTTP_COOKIE")
-        if (self._session is None and cookies
-                and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
+        cookies = self._session is None and self._request.environ.get(
+            "HTTP_COOKIE")
+        if (cookies and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
             name = self.app.session_interface.get_cookie_name(self.app)
             if _to_wsgi(name) in cookies:
                 return self._open_session()
@@ -8378,8 +8473,9 @@ class AppContext:
         """Find the rule of the request's URL, or the error to raise later."""
         request = self._request
         try:
-            if self.url_adapter is not None:
-                found = self.url_adapter.match(return_rule=True)
+            adapter = self.url_adapter
+            if adapter is not None:
+                found = adapter.match(return_rule=True)
                 request.url_rule, request.view_args = found
         except HTTPException as error:
             # A traceback would hold this frame, and so the request itself.
@@ -8387,16 +8483,17 @@ class AppContext:
 
     def push(self) -> None:
         """Make this the current context."""
-        outer, first = _cv_app.get(None), not self._tokens
-        if first and outer is not None:
+        outer, tokens = _cv_app.get(None), self._tokens
+        if outer is not None and not tokens:
             if self._request is not None:
                 self._shared = outer if outer.app is self.app else None
             elif outer._request is not None:
                 self._request, self._lender = outer._request, outer
-        self._tokens.append(_cv_app.set(self))
-        if self._shared is None:
+        tokens.append(_cv_app.set(self))
+        if appcontext_pushed.receivers and self._shared is None:
             _announce(appcontext_pushed, self.app)
-        if first and self._lender is None and self._request is not None:
+        if (self._request is not None and self._lender is None
+                and len(tokens) == 1):
             # Only the built-in interface may wait for the first use.
             interface = self.app.session_interface
             if type(interface) is not SecureCookieSessionInterface:
@@ -8405,20 +8502,21 @@ class AppContext:
 
     def pop(self, exc: Any = _missing) -> None:
         """Restore the context before this one; the last pop tears down."""
-        last = len(self._tokens) == 1 and not self._kept
+        tokens = self._tokens
+        last = len(tokens) == 1 and not self._kept
         try:
             if last:
                 self._tear_down(sys.exc_info()[1] if exc is _missing else exc)
         finally:
             found = _cv_app.get(None)
-            if not self._tokens or found is not self:
+            if found is not self or not tokens:
                 raise AssertionError(
                     f"Popped wrong app context: {self!r} instead of {found!r}."
                     " Pop contexts in the reverse order of their pushes.")
-            _cv_app.reset(self._tokens.pop())
-            if self._shared is None:
+            _cv_app.reset(tokens.pop())
+            if appcontext_popped.receivers and self._shared is None:
                 _announce(appcontext_popped, self.app)
-            if last:
+            if last and (self._shared or self._lender):
                 self._leave()
 
     def _leave(self):
@@ -8427,21 +8525,20 @@ class AppContext:
         self._shared = None
 
     def _tear_down(self, exc):
+        request = self._request if self._lender is None else None
         try:
-            if self._request is not None and self._lender is None:
-                self._tear_down_request(self._request, exc)
+            if request is not None:
+                self.app.do_teardown_request(exc)
         finally:
-            if self._shared is None:
-                self.app.do_teardown_appcontext(exc)
-
-    def _tear_down_request(self, request, exc):
-        try:
-            self.app.do_teardown_request(exc)
-        finally:
-            request.close()
-            if request.routing_exception is not None:
-                # Raised, it holds the frames that hold the request.
-                request.routing_exception.__traceback__ = None
+            try:
+                if request is not None:
+                    request.close()
+                    if request.routing_exception is not None:
+                        # Raised, it holds the frames that hold the request.
+                        request.routing_exception.__traceback__ = None
+            finally:
+                if self._shared is None:
+                    self.app.do_teardown_appcontext(exc)
 
     def _keep(self):
         """Put off the teardown until `_release`: a stream still runs."""
@@ -8514,6 +8611,8 @@ def _request_context(name):
 def after_this_request(f: Callable[..., Any]) -> Callable[..., Any]:
     """Run f with the response of this request; it returns the response."""
     owner = _request_context("after_this_request")._owner()
+    if not owner._after_request_functions:
+        owner._after_request_functions = []
     owner._after_request_functions.append(f)
     return f
 
@@ -9914,7 +10013,8 @@ class Flask(Scaffold):
         if current.routing_exception is not None:
             self.raise_routing_exception(current)
         rule = current.url_rule
-        if current.method == "OPTIONS" and rule.provide_automatic_options:
+        if (rule.provide_automatic_options
+                and current.environ["REQUEST_METHOD"] == "OPTIONS"):
             return self.make_default_options_response()
         view = self.view_functions[rule.endpoint]
         return self.ensure_sync(view)(**current.view_args)
@@ -9936,13 +10036,18 @@ class Flask(Scaffold):
         callable; or a tuple (body, status), (body, headers) or (body, status,
         headers) of one of these.
         """
-        body, status, headers = _unpack(rv)
-        if isinstance(body, (str, bytes, bytearray, Iterator)):
+        body, status, headers = (
+            _unpack(rv) if rv is None or isinstance(rv, tuple)
+            else (rv, None, None))
+        if isinstance(body, (str, bytes, bytearray)):
             return self.response_class(body, status=status, headers=headers)
         if isinstance(body, (dict, list)):
             response = self.json.response(body)
         elif isinstance(body, self.response_class):
             response = body
+        elif not isinstance(body, HTTPException) and isinstance(
+                body, Iterator):
+            return self.response_class(body, status=status, headers=headers)
         else:
             response = self._from_callable(body)
         if status is not None:
@@ -9952,10 +10057,11 @@ class Flask(Scaffold):
         return response
 
     def _from_callable(self, body: Any) -> Response:
+        environ = _cv_app.get().request.environ
         try:
             if isinstance(body, HTTPException):
-                body = body.get_response(request.environ)
-            return self.response_class.force_type(body, request.environ)
+                body = body.get_response(environ)
+            return self.response_class.force_type(body, environ)
         except TypeError as error:
             raise TypeError(
                 "The view function did not return a valid response: it was a"
@@ -10117,23 +10223,20 @@ class Flask(Scaffold):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Return the URL map bound to a request, or to SERVER_NAME."""
-        config = self.config
+        config, map, subdomain = self.config, self.url_map, None
+        server_name, trusted = config["SERVER_NAME"], config["TRUSTED_HOSTS"]
         if request is None:
-            if config["SERVER_NAME"] is None:
-                return None
-            return self.url_map.bind(
-                config["SERVER_NAME"], script_name=config["APPLICATION_ROOT"],
+            return server_name and map.bind(
+                server_name, script_name=config["APPLICATION_ROOT"],
                 url_scheme=config["PREFERRED_URL_SCHEME"])
-        if config["TRUSTED_HOSTS"] is not None:
-            request.trusted_hosts = config["TRUSTED_HOSTS"]
+        if trusted is not None:
+            request.trusted_hosts = trusted
         get_host(request.environ, request.trusted_hosts)    # Or it is a 400.
-        server_name, subdomain = config["SERVER_NAME"], None
-        if self.url_map.host_matching:
+        if map.host_matching:
             server_name = None
         elif not self.subdomain_matching:
-            subdomain = self.url_map.default_subdomain or ""
-        return self.url_map.bind_to_environ(
-            request.environ, server_name=server_name, subdomain=subdomain)
+            subdomain = map.default_subdomain or ""
+        return map.bind_to_environ(request.environ, server_name, subdomain)
 
     def url_for(self, endpoint: str, /, *, _anchor: str | None = None,
                 _method: str | None = None, _scheme: str | None = None,
