@@ -1483,10 +1483,11 @@ class HeaderSet(MutableSet):
 
     def update(self, iterable: Any) -> None:
         """Add the words that are not there."""
-        size = len(self)
+        words = self._words
+        size = len(words)
         for word in iterable:
-            self._words.setdefault(word.lower(), word)
-        if len(self) > size:
+            words.setdefault(word.lower(), word)
+        if len(words) > size:
             self._changed()
 
     def discard(self, header: str) -> None:
@@ -1537,7 +1538,7 @@ class HeaderSet(MutableSet):
 
 def parse_set_header(value: str | None, on_update: Any = None) -> HeaderSet:
     """Return the HeaderSet of a header value."""
-    return HeaderSet(parse_list_header(value or ""), on_update)
+    return HeaderSet(value and parse_list_header(value), on_update)
 
 
 # =============================================================================
@@ -6056,7 +6057,12 @@ def base64_decode(string: str | bytes) -> bytes:
         raise BadData("Invalid base64-encoded data") from error
 
 
-# Mixing a key with a salt costs as much as signing; there are few keys.
+# To begin with a key costs as much as to sign; there are few keys.
+@functools.lru_cache(maxsize=64)
+def _keyed(key, digest_method):
+    return hmac.new(key, digestmod=digest_method)
+
+
 @functools.lru_cache(maxsize=64)
 def _mixed(key, salt, key_derivation, digest_method):
     if key_derivation == "hmac":
@@ -6082,7 +6088,9 @@ class HMACAlgorithm:
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         """Return the signature of a value by a key."""
-        return hmac.digest(key, value, self.digest_method)
+        mac = _keyed(key, self.digest_method).copy()
+        mac.update(value)
+        return mac.digest()
 
 
 class NoneAlgorithm(HMACAlgorithm):
@@ -6108,7 +6116,7 @@ class Signer:
         self.key_derivation = key_derivation or self.default_key_derivation
         self.digest_method = digest_method or self.default_digest_method
         self.algorithm = algorithm or HMACAlgorithm(self.digest_method)
-        if re.fullmatch(rb"[\w=-]*", self.sep):
+        if self.sep != b"." and re.fullmatch(rb"[\w=-]*", self.sep):
             raise ValueError(f"Signatures may hold {sep!r}; separate by '.'")
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
@@ -6266,9 +6274,10 @@ class URLSafeSerializer(Serializer):
     def dump_payload(self, obj: Any) -> bytes:
         """Return an object as the bytes that are signed."""
         data = super().dump_payload(obj)
-        deflated = zlib.compress(data)
-        if len(deflated) < len(data) - 1:
-            return b"." + base64_encode(deflated)
+        if len(data) > 12:      # Or it never gets shorter.
+            deflated = zlib.compress(data)
+            if len(deflated) < len(data) - 1:
+                return b"." + base64_encode(deflated)
         return base64_encode(data)
 
     def _unpack(self, payload):
@@ -6384,6 +6393,8 @@ class TaggedJSONSerializer:
         for tag in self.order:
             if tag.check(value):
                 return tag.tag(value)
+        if value is None or type(value) in (str, int, float, bool):
+            return value
         if isinstance(value, (list, tuple)):
             items = [self.tag(item) for item in value]
             return {" t": items} if isinstance(value, tuple) else items
@@ -6525,11 +6536,12 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def get_signing_serializer(self, app: Any) -> Any:
         """Return what signs the cookies, or None without a secret key."""
-        if not app.secret_key:
+        key = app.secret_key
+        if not key:
             return None
         fallbacks = _key_list(app.config["SECRET_KEY_FALLBACKS"] or ())
         return _cookie_serializer(
-            (*fallbacks, app.secret_key), self.salt, self.serializer,
+            (*fallbacks, key), self.salt, self.serializer,
             self.key_derivation, self.digest_method)
 
     def open_session(self, app: Any, request: Any) -> Any:
@@ -6550,7 +6562,10 @@ class SecureCookieSessionInterface(SessionInterface):
         changed = (self.should_set_cookie(app, session) if session
                    else session.modified)
         if session.accessed or changed:
-            response.vary.add("Cookie")
+            if "Vary" in response.headers:
+                response.vary.add("Cookie")
+            else:
+                response.headers["Vary"] = "Cookie"
         if not changed:
             return
         name = self.get_cookie_name(app)
@@ -8436,7 +8451,9 @@ class AppContext:
     @property
     def session(self) -> Any:
         """Return the session, opened at its first use, and note the use."""
-        session = self._open_session()
+        session = self._session
+        if session is None:
+            session = self._open_session()
         session.accessed = True
         return session
 
