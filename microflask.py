@@ -4497,7 +4497,38 @@ _INTROSPECTION = frozenset("""
     cr_frame cr_origin f_back f_builtins f_code f_globals f_locals f_trace
     func_closure func_code func_globals gi_code gi_frame gi_yieldfrom im_func
     im_self mro tb_frame tb_next""".split())
-_WORD = rf"(?:{'|'.join(_STATEMENTS)})(?![^\s:(])"
+# What people who know other languages write -> what to write here.
+_FOREIGN = {
+    "macro": "'def'", "while": "'for'", "with": "'set'",
+    "elseif": "'elif'", "elsif": "'elif'", "autoescape": "'| safe'",
+    "filter": "the filter behind each value"}
+_HABITS = [(re.compile(pattern), hint) for pattern, hint in (
+    (rf"\b({'|'.join(keyword.kwlist)})\s*=(?!=)",
+     r"'\1' is a word of Python; write \1_=... or **{'\1': ...}"),
+    (rf"\.\s*({'|'.join(keyword.kwlist)})\b",
+     r"'\1' is a word of Python; write ['\1']"),
+    (r"&&", "'&&' is no operator; write 'and'"),
+    (r"\|\|", "'||' is no operator; write 'or'"),
+    (r"([=!]=)=", r"'\1=' is no operator; write '\1'"),
+    (r"!(?=\s*[\w(])", "'!' is no operator; write 'not'"),
+    (r"\?", "'?' is no operator; write 'yes if test else no'"),
+    (r"~", "'~' joins no texts; write f'{one}{two}'"),
+    (r"\$(?=\w)", "names have no '$' inside of an expression"),
+    (r"(?:\||\bis(?:\s+not)?)\s*\b(\w+)"
+     r"(?:\s*:|\s+(?!(?:and|or|if|else|in|is|not)\b)[\w'[{])",
+     r"arguments stand in parentheses; write \1(...)"),
+    (r"^(?!.*\bfor\b).*\bif\b(?!.*\belse\b)",
+     "'if' needs an 'else', but not in [x for x in y if test]"),
+    (r"\b(with(?:out)?) context$",
+     r"a page sees the names at its place; leave '\1 context' out"),
+    (r"\bignore missing$",
+     "'ignore missing' is written with a page to take: ['a', 'empty']"))]
+# What ends a statement, and what may be meant to.
+_END = rf"end(?:{'|'.join([*_STATEMENTS, *_FOREIGN])})?"
+_WORD = rf"(?:{'|'.join(_STATEMENTS)}|{_END})(?![^\s:(])"
+_FOREIGN_LINE = rf"(?:{'|'.join(_FOREIGN)})[ \t][^\n]*:[ \t]*"
+# A statement in the middle of a line.
+_MIDDLE_RE = re.compile(r"(?:(?:el)?if|for)[ \t(][^\n$:]*:|else:")
 # Where "${" ends: braces are counted, but not those inside of strings.
 _CODE_RE = re.compile(r'''
     """(?:[^\\]|\\.)*?""" | \'\'\'(?:[^\\]|\\.)*?\'\'\'
@@ -4826,7 +4857,7 @@ def _pattern(delimiter, name):
     """Return the expression for what stands behind a delimiter."""
     mark = re.escape(delimiter)
     return re.compile(rf"""
-        ^[ \t]*{mark} (?: (?P<line> {_WORD} [^\n]*? )
+        ^[ \t]*{mark} (?: (?P<line> {_WORD} [^\n]*? | {_FOREIGN_LINE} )
                           | (?P<comment> \# ) [^\n]* ) (?: \r?\n | \Z )
         | {mark} (?: (?P<escaped> {mark} ) | (?P<name> (?i:{name}) )
                      | (?P<brace> {{ ) )""", re.VERBOSE | re.MULTILINE)
@@ -4881,6 +4912,7 @@ class _Splitter:
             if kind == "escaped":
                 piece = _Piece("text", delimiter, start, start)
             elif kind == "name":
+                self.check_middle(found[kind], found.start(kind), start)
                 piece = _Piece(kind, found[kind], found.start(kind), start)
             elif kind == "line":
                 code = found.start(kind)
@@ -4897,14 +4929,28 @@ class _Splitter:
         if end < len(text):
             yield _Piece("text", text[end:], end, end)
 
+    def check_middle(self, word, position, start):
+        """Refuse a name that is meant to be a statement."""
+        if _MIDDLE_RE.match(self.text, position):
+            mark = self.template.delimiter
+            raise self.error(
+                f"{word!r} stands alone on its line; inside of a line write"
+                f" {mark}{{{word} ...:}} and {mark}{{end}}", start)
+
     def statement(self, code, position, start):
         """Return a statement: its word, and what follows without the colon."""
         word = code[:len(code) - len(code.lstrip(string.ascii_lowercase))]
+        if word not in _STATEMENTS:
+            raise self.error(f"there is no statement {word!r}; write"
+                             f" {_FOREIGN.get(word, repr('end'))}", start)
         rest = code[len(word):].strip()
         position += code.index(rest, len(word))
         if word in _WITH_COLON:
             if not rest.endswith(":"):
-                raise self.error(f"{word!r} has no colon at its end", start)
+                note = ("; a comment stands on a line of its own"
+                        if re.search(r":\s*#", rest) else "")
+                raise self.error(
+                    f"{word!r} has no colon at its end{note}", start)
             rest = rest[:-1].rstrip()
         if word in _ALONE and rest:
             raise self.error(
@@ -4923,7 +4969,8 @@ class _Splitter:
         code = code.strip()
         if not code:
             raise self.error("an expression is missing", start)
-        if (code.startswith(("include [", "extends [")) or code == "end"
+        if (code.startswith(("include [", "extends ["))
+                or re.fullmatch(rf"{_END}|{_FOREIGN_LINE}", code)
                 or re.match(_WORD, code)
                 # A value may start with such a word, too: ${set | length}.
                 and (code.endswith(":") or not _statement(f"({code}\n)"))):
@@ -4971,14 +5018,13 @@ def _call(function, arguments, node):
 
 def _mistake(piece):
     """Return what may be wrong about code that Python can't read."""
-    words = "|".join(keyword.kwlist)
-    found = re.search(rf"\b({words})\s*=(?!=)", piece.text)
-    if found:
-        return (f"{found[1]!r} is a word of Python; write {found[1]}_=... or"
-                f" **{{{found[1]!r}: ...}}")
-    found = re.search(rf"\.\s*({words})\b", piece.text)
-    if found:
-        return f"{found[1]!r} is a word of Python; write [{found[1]!r}]"
+    # What stands in quotes is no code; a long search is no hint.
+    code = _CODE_RE.sub(
+        lambda m: m[0] if m[0] in "{}" else "''", piece.text[:500])
+    for pattern, hint in _HABITS:
+        found = pattern.search(code)
+        if found:
+            return found.expand(hint)
     kind = "expression" if piece.word == "value" else f"part of {piece.word!r}"
     return f"Python can't read the {kind} {piece.text!r}"
 
@@ -5003,6 +5049,14 @@ class _Parser(_Splitter, ast.NodeTransformer):
 
     def expression(self, piece):
         return self.python(piece, "return ({}\n)").value
+
+    def page_name(self, piece):
+        """Return the expression for the name of another template."""
+        if re.fullmatch(r"[\w./-]+\.(?:html?|txt|xml|j2|jinja2?)", piece.text):
+            raise self.error(
+                "the name of a template stands in quotes; write"
+                f" {piece.word} {piece.text!r}", piece.position)
+        return self.expression(piece)
 
     def placed(self, node):
         """Give a node its line and column in the template."""
@@ -5346,13 +5400,13 @@ class _Compiler(_Parser):
     on_continue = on_break
 
     def on_include(self, piece):
-        return self.delegate("include", self.expression(piece), piece)
+        return self.delegate("include", self.page_name(piece), piece)
 
     def on_extends(self, piece):
         if self.parent is not None or self.open != [None]:
             raise self.error("'extends' stands once, outside of all other"
                              " statements", piece.start)
-        self.parent = self.expression(piece)
+        self.parent = self.page_name(piece)
         return []
 
     def tail(self):
@@ -5415,7 +5469,7 @@ class _Compiler(_Parser):
     def imported(self, name, piece):
         """Return the statement that takes what another template defines."""
         [node] = _snippet(f"{name} = __context.module(0)", self.line(piece))
-        node.value.args = [self.expression(piece)]
+        node.value.args = [self.page_name(piece)]
         return [node]
 
     def on_from(self, piece):
