@@ -85,6 +85,7 @@ import io
 import itertools
 import json as _json
 import keyword
+import linecache
 import math
 import mimetypes
 import numbers
@@ -4798,7 +4799,10 @@ class _Context(dict):
     def named(self, kind, name):
         """Return a filter or a test."""
         environment = self.template.environment
-        return _bound(environment, getattr(environment, kind)[name])
+        function = getattr(environment, kind)[name]
+        if self.template.kind is str:
+            function = getattr(function, "plain", function)
+        return _bound(environment, function)
 
     def page(self):
         """Yield the page."""
@@ -5045,6 +5049,7 @@ class _Parser(_Splitter, ast.NodeTransformer):
             raise self.error(_mistake(piece), piece.position)
         line, column = self.place(piece.position)
         self.moved = line - 1, column - 1 - form.index("{}")
+        self.start = piece.position
         return self.visit(statement)
 
     def expression(self, piece):
@@ -5071,8 +5076,12 @@ class _Parser(_Splitter, ast.NodeTransformer):
 
     def wrong(self, message, node):
         """Return the error to raise about a node."""
-        return self.error(
-            message, self.lines[node.lineno - 1] + node.col_offset)
+        line = self.lines[node.lineno - 1]
+        start = max(line, self.start)
+        # Python counts bytes, but the characters of what stands before it.
+        code = self.text[start:].encode(errors="surrogatepass")
+        before = code[:node.col_offset - (start - line)]
+        return self.error(message, start + len(before.decode(errors="ignore")))
 
     def check(self, name, node):
         _check_name(name, lambda message: self.wrong(message, node))
@@ -5156,7 +5165,9 @@ class _Parser(_Splitter, ast.NodeTransformer):
         if isinstance(node, ast.Call):
             name = self.placed(node.func)
         if not isinstance(name, ast.Name):
-            raise self.wrong(f"the name of a {kind} must stand here", node)
+            raise self.wrong(
+                f"the name of a {kind} must stand here; what goes on with its"
+                f" result is written (value | {kind}).name", node)
         known = getattr(self.template.environment, f"{kind}s")
         if name.id not in known:
             raise self.wrong(f"no {kind} is named {name.id!r}"
@@ -5323,6 +5334,7 @@ class _Compiler(_Parser):
         if piece.word == "text":
             return ast.Constant(text, **where)
         is_name = text.isidentifier() and not keyword.iskeyword(text)
+        self.start = piece.position
         if is_name and text.isascii():
             value = self.visit_Name(ast.Name(text, ast.Load(), **where))
         elif is_name or piece.word == "value":
@@ -5540,6 +5552,8 @@ class Template(string.Template):
             message = getattr(error, "msg", error)
             raise compiler.error(f"Python can't read the template: {message}",
                                  compiler.lines[line - 1]) from None
+        # Where a traceback puts the text.
+        weakref.finalize(names["__root"], linecache.cache.pop, filename, None)
         return names["__root"], {
             block: names[f"__block_{block}"] for block in compiler.blocks}
 
@@ -5693,6 +5707,10 @@ def _join(environment, value, d="", attribute=None):
     return soft_str(d).join(map(str, values))
 
 
+def _plain_join(environment, value, d="", attribute=None):
+    return str(d).join(map(str, map(_getter(environment, attribute), value)))
+
+
 def _map(environment, value, /, *args, **kwargs):
     filters = environment.filters
     convert = (_caller(environment, filters, *args, **kwargs) if args
@@ -5712,6 +5730,10 @@ def _replace(s, old, new, count=None):
     s = escape(s) if trusted or hasattr(old, "__html__") else soft_str(s)
     count = -1 if count is None else count
     return s.replace(soft_str(old), soft_str(new), count)
+
+
+def _plain_replace(s, old, new, count=None):
+    return str(_replace(str(s), str(old), str(new), count))
 
 
 def _round(value, precision=0, method="common"):
@@ -5771,7 +5793,10 @@ def _urlencoded(value):
     return urlencode([tuple(pair) for pair in pairs])
 
 
-_Group = collections.namedtuple("_Group", "grouper list")
+class _Group(collections.namedtuple("_Group", "grouper list")):
+    __repr__ = tuple.__repr__
+
+
 # Not re.ASCII: a domain may have letters of any language.
 _LINK_RE = re.compile(r"""
     (?: (?: https?:// | www\. ) (?: [\w%-]+\. )*
@@ -5935,6 +5960,9 @@ _TESTS: dict[str, Any] = {
 for _name in """attr dictsort first groupby join last map max min random reject
         rejectattr select selectattr sort sum unique filter test""".split():
     (_FILTERS.get(_name) or _TESTS[_name]).pass_environment = True
+# What stands in for them on a page that escapes nothing.
+_FILTERS["join"].plain, _FILTERS["replace"].plain = _plain_join, _plain_replace
+_FILTERS["join"].plain.pass_environment = True
 
 
 # -- where templates come from
@@ -5974,7 +6002,11 @@ class FileSystemLoader:
             raise TemplateNotFound(template)
         before = _stamp(path)
         with open(path, encoding=self.encoding, newline="") as file:
-            return file.read(), path, lambda: _stamp(path) == before
+            try:
+                return file.read(), path, lambda: _stamp(path) == before
+            except UnicodeDecodeError as error:
+                error.reason += f" in {path!r}; save it as {self.encoding}"
+                raise
 
 
 def _stamp(path):
@@ -6017,8 +6049,13 @@ class Environment:
 
     def get_template(self, name: Any) -> Template:
         """Return a template by its name, or the first of several names."""
+        if isinstance(name, str):
+            return self._load(name)
+        if hasattr(name, "generate"):
+            return name
         if not isinstance(name, (list, tuple)):
-            return name if hasattr(name, "generate") else self._load(name)
+            raise TypeError("a template is named by a text or a list of texts,"
+                            f" not by {name!r}")
         for one in name:
             with contextlib.suppress(TemplateNotFound):
                 return self.get_template(one)
