@@ -4535,7 +4535,7 @@ _CODE_RE = re.compile(r'''
     """(?:[^\\]|\\.)*?""" | \'\'\'(?:[^\\]|\\.)*?\'\'\'
     | """ | \'\'\' | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | [{}"']
     ''', re.VERBOSE | re.DOTALL)
-_DICT_NAMES = frozenset(dir(dict))
+_SAFELY = frozenset(["format", "format_map", *dir(dict)])
 _DEEPEST = 100  # Templates inside templates.
 _MOST_KEPT = 200  # Compiled texts that are kept for the next time.
 _ESCAPED = (".html", ".htm", ".xml", ".xhtml", ".svg")
@@ -4665,7 +4665,7 @@ def _check_name(name, error: Any = TemplateRuntimeError):
 
 def _lookup(value, name, undefined=Undefined):
     """Return value.name, else value["name"], else Undefined."""
-    if type(value) is dict and name not in _DICT_NAMES:
+    if type(value) is dict:  # Its own names are asked for safely.
         if name in value:
             return value[name]
         return undefined("dict object has no", name, value)
@@ -4687,6 +4687,8 @@ def _safe_attribute(value, name, undefined=Undefined):
     _check_name(name)
     if name in ("format", "format_map") and isinstance(value, (str, type)):
         return functools.partial(_safe_format, value, name)
+    if type(value) is dict and hasattr(dict, name):
+        return getattr(value, name)
     return _lookup(value, name, undefined)
 
 
@@ -4800,8 +4802,9 @@ class _Context(dict):
         """Return a filter or a test."""
         environment = self.template.environment
         function = getattr(environment, kind)[name]
-        if self.template.kind is str:
-            function = getattr(function, "plain", function)
+        plain = getattr(function, "plain", None)
+        if plain is not None and self.template.kind is str:
+            function = plain
         return _bound(environment, function)
 
     def page(self):
@@ -5124,8 +5127,8 @@ class _Parser(_Splitter, ast.NodeTransformer):
                 and hasattr(_Loop, node.attr)):
             return node
         name = ast.Constant(node.attr, **_where(node))
-        is_format = node.attr in ("format", "format_map")
-        function = "__safe_attribute" if is_format else "__attribute"
+        function = ("__safe_attribute" if node.attr in _SAFELY
+                    else "__attribute")
         return _call(function, [value, name], node)
 
     def visit_Subscript(self, node):
@@ -5222,6 +5225,23 @@ def _snippet(code, line=1):
     return tree.body
 
 
+class _Text(ast.JoinedStr):
+    """A text of a page; others are f-strings of its expressions."""
+
+
+def _text(statements):
+    """Return the one text that statements print, or None if they do more."""
+    if not statements:
+        return ast.Constant("", lineno=1, col_offset=0)
+    node = statements[0]
+    if len(statements) == 1 and isinstance(node, ast.If):
+        body, orelse = _text(node.body), _text(node.orelse)
+        if body is not None and orelse is not None:
+            return ast.IfExp(node.test, body, orelse, **_where(node))
+    value = getattr(getattr(node, "value", None), "value", None)
+    return value if len(statements) == 1 and isinstance(value, _Text) else None
+
+
 class _Compiler(_Parser):
     """Makes the syntax tree of a template's functions."""
 
@@ -5249,7 +5269,7 @@ class _Compiler(_Parser):
         saved = self.scope, self.loops
         self.scope, self.loops = scope, _ = _Scope(), []
         scope.is_silent = self.is_child and opener is None
-        [function] = _snippet(f"def {name}(__context): yield ''")
+        [function] = _snippet(f"def {name}(__context):\n if 0: yield")
         body, _ = self.body(opener)
         if opener is None:
             body += self.tail()
@@ -5274,7 +5294,7 @@ class _Compiler(_Parser):
             args.kwonlyargs += extra.value.args.kwonlyargs
             args.kw_defaults += extra.value.args.kw_defaults
             scope.own.add("caller")
-        node.body = [*scope.prelude(), *body, *_snippet("yield ''")]
+        node.body = [*scope.prelude(), *body, *_snippet("if 0: yield")]
         node.returns = None
         [decorator] = _snippet("__macro", node.lineno)
         node.decorator_list = [decorator.value]
@@ -5291,12 +5311,16 @@ class _Compiler(_Parser):
             if piece.word in ("text", "name", "value"):
                 printed.append(self.printed(piece))
                 continue
-            statements += self.output(printed)
-            printed = []
             if piece.word in ("elif", "else", "end"):
                 stop = piece
                 break
-            statements += getattr(self, f"on_{piece.word}")(piece)
+            made = getattr(self, f"on_{piece.word}")(piece)
+            text = _text(made) if piece.word == "if" else None
+            if text is not None:
+                printed.append(ast.FormattedValue(text, -1, **_where(text)))
+                continue
+            statements += self.output(printed) + made
+            printed = []
         self.open.pop()
         if stop is None and opener is not None:
             raise self.error(f"{opener.word!r} has no 'end'", opener.start)
@@ -5320,7 +5344,7 @@ class _Compiler(_Parser):
             return statements
         for start in range(0, len(printed), 64):
             where = _where(printed[start])
-            text = ast.JoinedStr(printed[start:start + 64], **where)
+            text = _Text(printed[start:start + 64], **where)
             statements.append(ast.Expr(ast.Yield(text, **where), **where))
         return statements
 
@@ -5562,12 +5586,14 @@ class Template(string.Template):
         """Return the Python that a page becomes; its f-strings as joins."""
         tree = _Compiler(self).module()
         for node in ast.walk(tree):
-            # Until Python 3.12 an f-string can't show a backslash.
-            text: Any = getattr(node, "value", None)
-            if isinstance(node, ast.Yield) and isinstance(text, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.FormattedValue)
-                         else part for part in text.values]
-                node.value = _call("''.join", [ast.List(parts)], node)
+            for field, text in ast.iter_fields(node):
+                # Until Python 3.12 an f-string can't show a backslash.
+                if isinstance(text, _Text):
+                    parts = [part.value
+                             if isinstance(part, ast.FormattedValue) else part
+                             for part in text.values]
+                    setattr(node, field,
+                            _call("''.join", [ast.List(parts)], text))
         return ast.unparse(tree)
 
     @property
@@ -5648,8 +5674,9 @@ def _slice(value, slices, fill_with=None):
 
 
 def _default(value, default_value="", boolean=False):
-    missing = isinstance(value, Undefined) or boolean and not value
-    return default_value if missing else value
+    if isinstance(value, Undefined) or boolean and not value:
+        return default_value
+    return value
 
 
 def _dictsort(environment, value, case_sensitive=False, by="key",
