@@ -4528,6 +4528,9 @@ _HABITS = [(re.compile(pattern), hint) for pattern, hint in (
 _END = rf"end(?:{'|'.join([*_STATEMENTS, *_FOREIGN])})?"
 _WORD = rf"(?:{'|'.join(_STATEMENTS)}|{_END})(?![^\s:(])"
 _FOREIGN_LINE = rf"(?:{'|'.join(_FOREIGN)})[ \t][^\n]*:[ \t]*"
+# What is a statement in braces, too; others may be a value, ${set | length}.
+_STATEMENT_RE = re.compile(
+    rf"(?s){_END}|{_FOREIGN_LINE}|{_WORD}.*:|(?:include|extends) \[.*")
 # A statement in the middle of a line.
 _MIDDLE_RE = re.compile(r"(?:(?:el)?if|for)[ \t(][^\n$:]*:|else:")
 # Where "${" ends: braces are counted, but not those inside of strings.
@@ -4976,11 +4979,8 @@ class _Splitter:
         code = code.strip()
         if not code:
             raise self.error("an expression is missing", start)
-        if (code.startswith(("include [", "extends ["))
-                or re.fullmatch(rf"{_END}|{_FOREIGN_LINE}", code)
-                or re.match(_WORD, code)
-                # A value may start with such a word, too: ${set | length}.
-                and (code.endswith(":") or not _statement(f"({code}\n)"))):
+        if _STATEMENT_RE.fullmatch(code) or (
+                re.match(_WORD, code) and not _statement(f"({code}\n)")):
             return self.statement(code, position, start), end + 1
         return _Piece("value", code, position, start), end + 1
 
@@ -5010,17 +5010,24 @@ class _Splitter:
 # -- parse
 
 
-def _where(node):
-    return {"lineno": node.lineno, "col_offset": node.col_offset,
-            "end_lineno": node.end_lineno,
-            "end_col_offset": node.end_col_offset}
+def _at(node, new):
+    """Return a new node, at the place of another."""
+    new.lineno, new.col_offset = node.lineno, node.col_offset
+    new.end_lineno = node.end_lineno
+    new.end_col_offset = node.end_col_offset
+    return new
 
 
 def _call(function, arguments, node):
     """Return the call of a function, at the place of a node."""
-    where = _where(node)
-    name = ast.Name(function, ast.Load(), **where)
-    return ast.Call(name, arguments, [], **where)
+    name = _at(node, ast.Name(function, ast.Load()))
+    return _at(node, ast.Call(name, arguments, []))
+
+
+def _shown(value):
+    """Return the part of a text that prints a value."""
+    text = _call("__text", [value], value)
+    return _at(value, ast.FormattedValue(text, -1))
 
 
 def _mistake(piece):
@@ -5089,14 +5096,14 @@ class _Parser(_Splitter, ast.NodeTransformer):
     def check(self, name, node):
         _check_name(name, lambda message: self.wrong(message, node))
 
+    def check_read(self, node):
+        if isinstance(node.ctx, ast.Store):
+            raise self.wrong("only names can be set", node)
+
     def visit(self, node):
         if hasattr(node, "lineno"):
             self.placed(node)
-        if (isinstance(node, (ast.Attribute, ast.Subscript))
-                and isinstance(node.ctx, ast.Store)):
-            raise self.wrong("only names can be set", node)
-        name = f"visit_{type(node).__name__}"
-        return getattr(self, name, self.generic_visit)(node)
+        return super().visit(node)
 
     def visit_NamedExpr(self, node):
         raise self.wrong(
@@ -5121,20 +5128,23 @@ class _Parser(_Splitter, ast.NodeTransformer):
 
     def visit_Attribute(self, node):
         """Turn `user.name` into a call that asks for the item, too."""
+        self.check_read(node)
         value = node.value = self.visit(node.value)
         self.check(node.attr, node)
         if (isinstance(value, ast.Name) and value.id.startswith("__loop")
                 and hasattr(_Loop, node.attr)):
             return node
-        name = ast.Constant(node.attr, **_where(node))
+        name = _at(node, ast.Constant(node.attr))
         function = ("__safe_attribute" if node.attr in _SAFELY
                     else "__attribute")
         return _call(function, [value, name], node)
 
     def visit_Subscript(self, node):
         """Turn `user["name"]` into a call that asks for the attribute, too."""
-        self.generic_visit(node)
-        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
+        self.check_read(node)
+        node.value, node.slice = self.visit(node.value), self.visit(node.slice)
+        parts = getattr(node.slice, "elts", [node.slice])
+        if any(isinstance(part, ast.Slice) for part in parts):
             return node
         return _call("__item", [node.value, node.slice], node)
 
@@ -5159,7 +5169,7 @@ class _Parser(_Splitter, ast.NodeTransformer):
         test = self.named("test", node.comparators[0], value)
         if isinstance(node.ops[0], ast.Is):
             return test
-        return ast.UnaryOp(ast.Not(), test, **_where(node))
+        return _at(node, ast.UnaryOp(ast.Not(), test))
 
     def named(self, kind, node, value):
         """Return the call of a filter or a test with a value."""
@@ -5237,7 +5247,7 @@ def _text(statements):
     if len(statements) == 1 and isinstance(node, ast.If):
         body, orelse = _text(node.body), _text(node.orelse)
         if body is not None and orelse is not None:
-            return ast.IfExp(node.test, body, orelse, **_where(node))
+            return _at(node, ast.IfExp(node.test, body, orelse))
     value = getattr(getattr(node, "value", None), "value", None)
     return value if len(statements) == 1 and isinstance(value, _Text) else None
 
@@ -5317,7 +5327,7 @@ class _Compiler(_Parser):
             made = getattr(self, f"on_{piece.word}")(piece)
             text = _text(made) if piece.word == "if" else None
             if text is not None:
-                printed.append(ast.FormattedValue(text, -1, **_where(text)))
+                printed.append(_at(text, ast.FormattedValue(text, -1)))
                 continue
             statements += self.output(printed) + made
             printed = []
@@ -5343,30 +5353,30 @@ class _Compiler(_Parser):
         if self.scope.is_silent:
             return statements
         for start in range(0, len(printed), 64):
-            where = _where(printed[start])
-            text = _Text(printed[start:start + 64], **where)
-            statements.append(ast.Expr(ast.Yield(text, **where), **where))
+            node = printed[start]
+            text = _at(node, _Text(printed[start:start + 64]))
+            statements.append(_at(node, ast.Expr(_at(node, ast.Yield(text)))))
         return statements
 
     def printed(self, piece):
         """Return the part of a string that prints a text or a value."""
         text = piece.text
+        node: Any = ast.Constant(text)
         line, column = self.place(piece.position)
-        where: dict[str, Any] = {
-            "lineno": line, "end_lineno": line, "col_offset": column - 1,
-            "end_col_offset": column - 1 + len(text)}
+        node.lineno = node.end_lineno = line
+        node.col_offset = column - 1
+        node.end_col_offset = column - 1 + len(text)
         if piece.word == "text":
-            return ast.Constant(text, **where)
+            return node
         is_name = text.isidentifier() and not keyword.iskeyword(text)
         self.start = piece.position
         if is_name and text.isascii():
-            value = self.visit_Name(ast.Name(text, ast.Load(), **where))
+            value = self.visit_Name(_at(node, ast.Name(text, ast.Load())))
         elif is_name or piece.word == "value":
             value = self.expression(piece)
         else:
             value = _snippet(f"__context[{text!r}]", line)[0].value
-        return ast.FormattedValue(
-            _call("__text", [value], value), -1, **_where(value))
+        return _shown(value)
 
     def sets(self, target):
         """Note the names that a statement sets."""
@@ -5490,8 +5500,7 @@ class _Compiler(_Parser):
             raise self.error("'call' is written 'call macro():'", piece.start)
         [keywords] = _snippet(f"f(caller={name})", call.lineno)
         call.keywords += keywords.value.keywords
-        return [node, *self.output([ast.FormattedValue(
-            _call("__text", [call], call), -1, **_where(call))])]
+        return [node, *self.output([_shown(call)])]
 
     def on_import(self, piece):
         found = re.fullmatch(r"(?s)(.+)\sas\s+(\w+)", piece.text)

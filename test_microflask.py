@@ -7911,6 +7911,8 @@ CONSTRUCTS = [
     ("$x\u00e9", {"x": 1}, "1\u00e9"),
     ("$class $for $None", {"class": 1, "for": 2, "None": 3}, "1 2 3"),
     ("a $if $set b", {"if": 1, "set": 2}, "a 1 2 b"),
+    ("${d[k[0:1][0]]} ${d[k[1:][0]] is defined}",
+     {"d": {"x": 1}, "k": ["x", "y"]}, "1 False"),
     ("$while\n$macro: $with x: \n${filter}\n$endpoint\na $if x, $for",
      {"while": 1, "macro": 2, "with": 3, "filter": 4, "endpoint": 5, "if": 6,
       "for": 7}, "1\n2: 3 x: \n4\n5\na 6 x, 7"),
