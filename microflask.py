@@ -4794,6 +4794,10 @@ class _Context(dict):
         for names in (environment.globals, _BUILTINS):
             if name in names:
                 return names[name]
+        if name in _STATEMENTS:
+            return environment.undefined(
+                f"there is no {name!r}", hint="; a statement stands alone on"
+                " its line or in braces")
         return environment.undefined(
             "there is no", name, self, "; text with a '$' of its own stands"
             " between $raw: and $end")

@@ -8767,6 +8767,10 @@ MISSING = [
     ("$x", {}, "there is no 'x' in page.html, line 1" + RAW_HINT),
     ("\n\n  ${nmae}", {"name": 1},
      "there is no 'nmae' in page.html, line 3; did you mean 'name'?"),
+    ("<p>$end</p>", {}, "there is no 'end' in page.html, line 1; a statement"
+     " stands alone on its line or in braces"),
+    ("a $block x:", {}, "there is no 'block' in page.html, line 1; a statement"
+     " stands alone on its line or in braces"),
     ("${rang(3)}", {},
      "there is no 'rang' in page.html, line 1; did you mean 'range'?"),
     ("${my_glob}", {}, "there is no 'my_glob' in page.html, line 1;"
