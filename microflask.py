@@ -3869,9 +3869,16 @@ class Rule(RuleFactory):
             self._trace.append((None, text))
             if name:
                 self._add(kind or "default", arguments or "", name)
-        self._shape = "".join(f"<{data}>" if converter else data
-                              for converter, data in self._trace)
-        self._arrange(self.map._places)
+        self._shape = "".join([f"<{data}>" if converter else data
+                               for converter, data in self._trace])
+        parts = self._parts()
+        self._size = len(parts)
+        self._fixed = {
+            position: "".join([data for _, data in part])
+            for position, part in enumerate(parts)
+            if not any([converter for converter, _ in part])}
+        # Texts between the variables of a part.
+        self._cuts = [data for part in parts for _, data in part[2:-2:2]]
 
     def _add(self, kind, arguments, name):
         """Add a variable to the trace."""
@@ -3898,27 +3905,20 @@ class Rule(RuleFactory):
         self._trace.append((converter, name))
         self.arguments.add(name)
 
-    def _arrange(self, places):
-        """Note what the map needs: which parts are fixed, and the order."""
-        parts, place = self._parts(), ""
-        self._size = len(parts)
-        self._fixed: dict[int, str] = {}
-        self._key: list[tuple] = []
-        self._cuts: list[str] = []  # Texts between the variables of a part.
-        for position, part in enumerate(parts):
-            self._cuts += [data for _, data in part[2:-2:2]]
-            text = "".join(f"<{converter.regex}>" if converter else data
-                           for converter, data in part)
-            place += f"/{text}"
+    def _rank(self, places):
+        """Set the key that puts special rules before general ones."""
+        key: list[tuple] = []
+        place = ""
+        for part in self._parts():
+            place += "/" + "".join(f"<{converter.regex}>" if converter
+                                   else data for converter, data in part)
             weights = [converter.weight for converter, _ in part if converter]
-            if weights:
-                sizes = [-len(text) for converter, data in part
-                         if not converter for text in data.split("/") if text]
-                self._key.append((-len(sizes), sizes, -len(weights), weights,
-                                  places.setdefault(place, len(places))))
-            else:
-                self._key.append(())
-                self._fixed[position] = text
+            sizes = [-len(text) for converter, data in part
+                     if not converter for text in data.split("/") if text]
+            key.append((
+                -len(sizes), sizes, -len(weights), weights,
+                places.setdefault(place, len(places))) if weights else ())
+        self._key = key
 
     def _parts(self):
         """Return the trace cut at slashes, up to a variable with slashes."""
@@ -4331,7 +4331,7 @@ class Map:
         self._shapes: dict[tuple, tuple] = {}
         self._by_size: dict[int, list] = {}
         self._longest = 0
-        self._places: dict[str, int] = {}
+        self._ranked = 0        # so many rules have their place
         self._may_redirect = False
         for factory in rules or ():
             self.add(factory)
@@ -4388,8 +4388,17 @@ class Map:
         for texts_at, table in self._shapes_of(len(parts)):
             found += table.get(texts_at(parts), ())
         if len(found) > 1:
+            if self._ranked != len(self._rules):
+                self._rank()
             found.sort(key=lambda rule: (rule._key, rule.is_branch != slash))
         return found
+
+    def _rank(self):
+        """Give the rules their places in the order, which two threads may."""
+        rules, places = self._rules[:], {}
+        for rule in rules:
+            rule._rank(places)
+        self._ranked = len(rules)
 
     def _find(self, text, method, allowed):
         """Return (rule, values, the slash that is missing), or None.
