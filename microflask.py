@@ -7114,14 +7114,14 @@ _REQUEST_RE = re.compile(
     rf"({_TOKEN}) (?:(?:[Hh][Tt][Tt][Pp][Ss]?://([^/?#@ ]+))?"
     r"(/[!-\x22$->@-~\x80-\xff]*)?(?:\?([!-\x22$-~\x80-\xff]*))?|\*)"
     r" HTTP/([0-9])\.([0-9])", re.ASCII)
-_FIELD_RE = re.compile(rf"({_TOKEN}):[\t ]*([\t\x20-\x7e\x80-\xff]*)")
+_FIELD_RE = re.compile(rf"({_TOKEN}):[\t ]*({_VALUE_RE.pattern})")
 _CHUNK_RE = re.compile(
-    rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-# These may come once.  (Content-Length may be repeated, if it is the same.)
+    rf"([0-9A-Fa-f]{{1,15}})[\t ]*(?:;{_VALUE_RE.pattern})?")
+# These may come once (RFC 9110 5.3).
 _SINGLE = frozenset("""
-    CONTENT_TYPE HTTP_AUTHORIZATION HTTP_EXPECT HTTP_HOST HTTP_REFERER
-    HTTP_IF_MODIFIED_SINCE HTTP_IF_UNMODIFIED_SINCE HTTP_TRANSFER_ENCODING
-    HTTP_USER_AGENT""".split())
+    CONTENT_LENGTH CONTENT_TYPE HTTP_AUTHORIZATION HTTP_EXPECT HTTP_HOST
+    HTTP_IF_MODIFIED_SINCE HTTP_IF_UNMODIFIED_SINCE HTTP_REFERER
+    HTTP_TRANSFER_ENCODING HTTP_USER_AGENT""".split())
 
 
 @functools.lru_cache(maxsize=256)
@@ -7137,7 +7137,7 @@ def _environ_key(name):
 
 def _head_end(data, seen):
     """Return where the head of a request ends, or -1 if not yet in data."""
-    if data and data != b"\r" and (data[0] < 33 or data[0] > 126):
+    if data and data != b"\r" and not 32 < data[0] < 127:
         raise BadRequest()      # A TLS hello, for example.
     if data.find(b"\r\n", 0, _MAX_LINE) < 0 and len(data) >= _MAX_LINE:
         raise RequestURITooLarge()
@@ -7153,7 +7153,7 @@ def _head_end(data, seen):
 def _read_head(head):
     """Return the environ of a head, without its last line end."""
     line, *fields = head.split("\r\n")
-    environ = _read_request_line(line)
+    environ, target = _read_request_line(line)
     if len(fields) > _MAX_FIELDS:
         raise RequestHeaderFieldsTooLarge()
     for field in fields:
@@ -7162,10 +7162,19 @@ def _read_head(head):
             raise BadRequest()
         key, value = _environ_key(match[1]), match[2].rstrip("\t ")
         if key in environ:
-            value = _joined(key, environ[key], value)
+            if key in _SINGLE:
+                raise BadRequest()
+            comma = "; " if key == "HTTP_COOKIE" else ","
+            value = environ[key] + comma + value
         if key is not None:
             environ[key] = value
-    _check_host(environ)
+    hosts = [host for host in (environ.get("HTTP_HOST"), target)
+             if host is not None]
+    if not all(map(_is_valid_host, hosts)) or (
+            "HTTP_HOST" not in environ and _is_modern(environ)):
+        raise BadRequest()
+    if hosts:
+        environ["HTTP_HOST"] = hosts[-1]
     return environ
 
 
@@ -7180,70 +7189,61 @@ def _read_request_line(line):
             query is not None or method != "OPTIONS"):
         raise BadRequest()
     path = "/" + (path or "").lstrip("/")
-    if "%" in path:
-        path = unquote(path, "latin-1")
     return {
-        "REQUEST_METHOD": method, "PATH_INFO": path,
-        "QUERY_STRING": query or "", "REQUEST_URI": line.split(" ")[1],
-        "SERVER_PROTOCOL": "HTTP/1.0" if minor == "0" else "HTTP/1.1",
-        "microflask.host": host}
+        "REQUEST_METHOD": method, "QUERY_STRING": query or "",
+        "PATH_INFO": unquote(path, "latin-1") if "%" in path else path,
+        "REQUEST_URI": line.split(" ")[1],
+        "SERVER_PROTOCOL": "HTTP/1.0" if minor == "0" else "HTTP/1.1"}, host
 
 
-def _joined(key, first, second):
-    """Return the value of a header that came twice (RFC 9110 5.3)."""
-    if key in _SINGLE or key == "CONTENT_LENGTH" and first != second:
-        raise BadRequest()
-    if key == "CONTENT_LENGTH":
-        return first
-    return first + ("; " if key == "HTTP_COOKIE" else ",") + second
-
-
-def _check_host(environ):
-    host = environ.get("HTTP_HOST")
-    target = environ.pop("microflask.host")
-    is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-    for name in (host, target):
-        if name is not None and not _is_valid_host(name):
-            raise BadRequest()
-    if host is None and is_modern:
-        raise BadRequest()
-    if target is not None:
-        environ["HTTP_HOST"] = target
+def _is_modern(environ):
+    return environ["SERVER_PROTOCOL"] == "HTTP/1.1"
 
 
 def _body_length(environ):
     """Return the length of a request's body, None if it is chunked."""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
-    length = environ.get("CONTENT_LENGTH")
-    is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-    if coding is not None:
-        # Who reads one, and who the other?  Between two servers that do not
-        # agree a request can be smuggled (RFC 9112 6.1).
-        if length is not None or not is_modern or not coding:
+    if coding is None:
+        length = _number(environ.get("CONTENT_LENGTH", "0"))
+        if length is None:
             raise BadRequest()
-        if coding.lower() != "chunked":
-            raise MethodNotImplemented()
-        return None
-    number = _number(length or "0")
-    if number is None or length == "":
+        if length > _MAX_BODY:
+            raise RequestEntityTooLarge()
+        return length
+    # Who reads one, and who the other?  Between two servers that do not agree
+    # a request can be smuggled (RFC 9112 6.1).
+    if "CONTENT_LENGTH" in environ or not coding or not _is_modern(environ):
         raise BadRequest()
-    if number > _MAX_BODY:
-        raise RequestEntityTooLarge()
-    return number
+    if coding.lower() != "chunked":
+        raise MethodNotImplemented()
+    return None
+
+
+def _is_expected(environ):
+    """Say whether the client waits for "100 Continue" (RFC 9110 10.1.1)."""
+    expected = environ.get("HTTP_EXPECT", "").lower()
+    if _is_modern(environ) and expected not in ("", "100-continue"):
+        raise ExpectationFailed()
+    return _is_modern(environ) and expected != ""
+
+
+def _wants_to_stay(environ):
+    options = environ.get("HTTP_CONNECTION", "").lower().split(",")
+    options = [option.strip(" \t") for option in options]
+    if _is_modern(environ):
+        return "close" not in options
+    return "keep-alive" in options
 
 
 class _Body(io.RawIOBase):
     """The body of a request, read from the connection as it is asked for."""
 
     def __init__(self, connection, length, is_expected):
-        self._connection, self._left = connection, length
+        self._connection, self._left = connection, length or 0
         self._is_chunked = length is None
         self.is_expected = is_expected      # by a client that asked first
-        self._total = 0
+        self._total, self._error = 0, None
         self._until = time.monotonic() + connection.server.patience
-        self._error = None
-        if self._is_chunked:
-            self._left = 0
 
     @property
     def is_unread(self):
@@ -7286,40 +7286,37 @@ class _Body(io.RawIOBase):
         del data[:count]
         self._left -= count
         self._total += count
-        if self._is_chunked and not self._left and self._line(2) != b"\r\n":
-            raise BadRequest()
+        if self._is_chunked and not self._left:
+            self._line(2)
         return count
 
-    def _line(self, limit=1024):
+    def _line(self, limit):
         data = self._connection.data
         while (end := data.find(b"\n", 0, limit)) < 0:
             if len(data) >= limit:
                 raise BadRequest()
             self._fill()
-        line = bytes(data[:end + 1])
+        line = data[:end + 1].decode("latin-1")
         del data[:end + 1]
-        return line
+        if line[-2:] != "\r\n":
+            raise BadRequest()
+        return line[:-2]
 
     def _chunk_size(self):
-        match = _CHUNK_RE.fullmatch(self._line())
+        match = _CHUNK_RE.fullmatch(self._line(1024))
         if match is None:
             raise BadRequest()
         size = int(match[1], 16)
         if self._total + size > _MAX_BODY:
             raise RequestEntityTooLarge()
-        if not size:
-            self._drop_trailers()
-        return size
-
-    def _drop_trailers(self):
-        for _ in range(_MAX_FIELDS):
-            line = self._line(_MAX_LINE)
-            if line == b"\r\n":
-                return
-            if not _FIELD_RE.fullmatch(line.decode("latin-1")[:-2]) or (
-                    line[-2:] != b"\r\n"):
+        trailers = 0
+        while not size and (line := self._line(_MAX_LINE)):
+            trailers += 1
+            if not _FIELD_RE.fullmatch(line):
                 raise BadRequest()
-        raise RequestHeaderFieldsTooLarge()
+            if trailers > _MAX_FIELDS:
+                raise RequestHeaderFieldsTooLarge()
+        return size
 
 
 # -- answering it
@@ -7345,139 +7342,120 @@ class _Answer(_Lazy):
     os_environ: dict[str, Any] = {}
     wsgi_file_wrapper = FileWrapper
     status: Any
-    headers: Any
     result: Any
+    left: Any = None        # of the body, if its length is known
+    is_chunked = is_bodiless = False
 
     def __init__(self, connection, environ, body, keep):
         stream = io.BufferedReader(body) if body.is_unread else io.BytesIO()
         super().__init__(stream, None, sys.stderr, environ,
                          connection.server.multithread, False)
         self.connection, self.body, self.keep = connection, body, keep
-        self.method = environ["REQUEST_METHOD"]
-        self.is_modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-        self.left = None
-        self.is_chunked = self.is_bodiless = False
-
-    def get_scheme(self):
-        """Return http or https."""
-        return self.connection.server.scheme
+        self.is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self.is_modern = _is_modern(environ)
 
     def start_response(self, status, headers, exc_info=None):
         """Take the head of the answer (PEP 3333)."""
         try:
             if exc_info and self.headers_sent:
                 raise exc_info[1].with_traceback(exc_info[2])
+            if not exc_info and self.status is not None:
+                raise AssertionError(
+                    "start_response came twice without an error")
         finally:
-            is_first, exc_info = not exc_info, None     # No cycle.
-        if is_first and self.headers is not None:
-            raise AssertionError("start_response came twice without an error")
+            exc_info = None     # No cycle.
         if not _STATUS_RE.fullmatch(_head_text(status, "status")):
             raise ValueError(f"A status is like '200 OK', not {status!r}.")
+        code = status[:3]
+        self.is_bodiless = self.is_head or code in ("204", "205", "304")
+        self.lines = [f"HTTP/1.1 {status}"]
+        self.left = self._take_headers(headers)
+        if code in ("204", "205"):
+            self.left = None if code == "204" else 0
+        self.status = status
+        return self.write
+
+    def _take_headers(self, headers):
+        """Check the headers, keep what is the app's; return the length."""
+        lengths, is_dated = set(), False
         for name, value in headers:
             if type(name) is not str or type(value) is not str:
                 raise TypeError(f"A header is two str, not {name, value!r}.")
-            _head_text(name, "header name")
+            lower = _head_text(name, "header name").lower()
             _head_text(value)
-        self.status, self.headers = status, list(headers)
-        return self.write
-
-    def _length(self, known):
-        """Return the Content-Length, None if there will be none."""
-        lengths = {value for name, value in self.headers
-                   if name.lower() == "content-length"}
-        code = self.status[:3]
-        if code in ("204", "205"):
-            return None if code == "204" else 0
-        if not lengths:
-            return None if self.is_bodiless else known
-        length = _number(lengths.pop())
-        if lengths or length is None:
-            raise ValueError(f"Which Content-Length? {self.headers!r}")
-        return length
-
-    def _shows_nothing(self):
-        return self.method == "HEAD" or self.status[:3] in (
-            "204", "205", "304")
-
-    def _head(self, known=None):
-        """Return the head as bytes; settle how the body will be framed."""
-        self.is_bodiless = self._shows_nothing()
-        self.left = self._length(known)
-        lines = [f"HTTP/1.1 {self.status}"]
-        for name, value in self.headers:
-            lower = name.lower()
-            if lower == "connection" and "close" in value.lower():
+            is_dated = is_dated or lower == "date"
+            if lower == "content-length":
+                lengths.add(_number(value))
+            elif lower not in _HOP_BY_HOP:
+                self.lines.append(f"{name}: {value}")
+            elif lower == "connection" and "close" in value.lower():
                 self.keep = False
-            elif lower not in _HOP_BY_HOP and lower != "content-length":
-                lines.append(f"{name}: {value}")
-        if "date" not in {name.lower() for name, _ in self.headers}:
-            lines.append(f"Date: {_clock(int(time.time()))[0]}")
-        lines += self._framing()
-        self.headers_sent = True
-        return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+        if not is_dated:
+            self.lines.append(f"Date: {_clock(int(time.time()))[0]}")
+        if len(lengths) > 1 or None in lengths:
+            raise ValueError(f"Which Content-Length? {headers!r}")
+        return lengths.pop() if lengths else None
 
-    def _framing(self):
-        """Yield the headers which say where the answer ends (RFC 9112 6)."""
+    def _head(self, length):
+        """Return the head as bytes; settle where the body will end."""
+        if self.left is None and not self.is_bodiless:
+            self.left = length
         if self.left is not None:
-            yield f"Content-Length: {self.left}"
+            self.lines.append(f"Content-Length: {self.left}")
         elif not self.is_bodiless and self.is_modern:
             self.is_chunked = True
-            yield "Transfer-Encoding: chunked"
+            self.lines.append("Transfer-Encoding: chunked")
         elif not self.is_bodiless:
             self.keep = False
         if self.body.is_unread:
             # What follows may be a body, not a request.
             self.keep = self.body.is_expected = False
         if not self.keep:
-            yield "Connection: close"
+            self.lines.append("Connection: close")
         elif not self.is_modern:
-            yield "Connection: keep-alive"
+            self.lines.append("Connection: keep-alive")
+        self.headers_sent = True
+        return "\r\n".join([*self.lines, "\r\n"]).encode("latin-1")
 
-    def write(self, data):
+    def write(self, data, length=None):
         """Send a part of the body, with the head if it is the first."""
         if type(data) is not bytes:
             raise TypeError(f"A body is made of bytes, not {data!r}.")
-        if data:
-            self._write(data)
-
-    def _write(self, data, known=None):
+        if not data and length is None:
+            return
         if self.status is None:
             raise AssertionError("the app did not call start_response")
-        head = b"" if self.headers_sent else self._head(known)
+        head = b"" if self.headers_sent else self._head(length)
         if self.is_bodiless:
             data = b""
-        self.bytes_sent += len(data)
-        if self.is_chunked and data:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
         elif self.left is not None:
             data = data[:self.left]
             self.left -= len(data)
+        self.bytes_sent += len(data)
+        if self.is_chunked and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
         self.connection.send(head + data)
 
     def finish_response(self):
         """Send the body that the app returned, and close it, once."""
         try:
-            if self.method != "HEAD" and type(self.result) in (list, tuple):
+            if type(self.result) in (list, tuple):
                 data = b"".join(self.result)
-                self._write(data, len(data))
-            elif not (self.result_is_file() and self.sendfile()):
-                self._send_parts()
+                self.write(data, len(data))
+            elif not self.is_bodiless and not (
+                    self.result_is_file() and self.sendfile()):
+                for data in self.result:
+                    self.write(data)
+                    if self.is_bodiless:
+                        break
             self.finish_content()
         finally:
             self.close()
 
-    def _send_parts(self):
-        if self.status is not None and self._shows_nothing():
-            return
-        for data in self.result:
-            self.write(data)
-            if self.is_bodiless:
-                break
-
     def finish_content(self):
         """End the body; close the connection if it is too short."""
         if not self.headers_sent:
-            self._write(b"", 0 if self.method != "HEAD" else None)
+            self.write(b"", 0)
         if self.is_chunked:
             self.connection.send(b"0\r\n\r\n")
         if self.left and not self.is_bodiless:
@@ -7486,18 +7464,17 @@ class _Answer(_Lazy):
     def sendfile(self):
         """Let the system copy a file to the socket; False if it can't."""
         file, sock = self.result.file, self.connection.sock
-        if hasattr(sock, "context") or self.headers_sent or (
-                self.status is None or not hasattr(os, "sendfile")):
+        if self.headers_sent or self.status is None or (
+                hasattr(sock, "context") or not hasattr(os, "sendfile")):
             return False
         try:
             start, end = file.tell(), os.fstat(file.fileno()).st_size
         except (AttributeError, OSError, ValueError):
             return False
-        self._write(b"", max(end - start, 0))
-        if self.left and not self.is_bodiless:
-            sent = self.connection.send_file(file, start, self.left)
-            self.left -= sent
-            self.bytes_sent += sent
+        self.write(b"", max(end - start, 0))
+        sent = self.connection.send_file(file, start, self.left)
+        self.left -= sent
+        self.bytes_sent += sent
         return True
 
     def close(self):
@@ -7515,7 +7492,7 @@ class _Answer(_Lazy):
     def error_output(self, environ, start_response):
         """Return the page of an error."""
         error = sys.exc_info()[1]
-        self.status = self.headers = None
+        self.status = None
         if not isinstance(error, HTTPException):
             error = InternalServerError()
         return error(self.environ, start_response)
@@ -7528,7 +7505,7 @@ class _Connection:
 
     def __init__(self, server, sock, client):
         self.server, self.sock, self.client = server, sock, client
-        self.data = bytearray()
+        self.data, self._left_to_drain = bytearray(), _DRAINED
         self.is_lingering = self.is_gone = self.is_ended = False
         self.blocked = None     # since when a thread waits for the client
         self.until = time.monotonic() + server.head_time
@@ -7537,9 +7514,12 @@ class _Connection:
     def _reset(self):
         self.request: Any = None    # its environ
         self.error: Any = None
-        self.is_expected = self.keep = False
-        self.line, self.length = "", 0
-        self._seen = 0
+        self.is_expected = self.keep = self._has_begun = False
+        self.line, self.length, self._seen = "", 0, 0
+
+    def fail(self, error):
+        """Answer with an error, and no more."""
+        self.request, self.error, self.keep = {}, error, False
 
     def fill(self):
         """Take what has come, without waiting; return False at the end."""
@@ -7550,7 +7530,8 @@ class _Connection:
             return True
         except OSError as error:
             return type(error).__name__ == "SSLWantReadError"
-        if not self.data:
+        if not self._has_begun:
+            self._has_begun = True
             self.until = time.monotonic() + self.server.head_time
         self.data += data
         self.is_ended = not data
@@ -7564,7 +7545,7 @@ class _Connection:
             except HTTPException as error:
                 start = self.data[:200].decode("latin-1")
                 self.line = self.line or start.partition("\r\n")[0]
-                self.request, self.error = {}, error
+                self.fail(error)
         return self.request is not None and (
             self.length is None or self.is_expected
             or len(self.data) >= min(self.length, _BLOCK))
@@ -7587,16 +7568,16 @@ class _Connection:
 
     def answer(self):
         """Answer the request; return whether there may be another."""
-        start, error = time.perf_counter(), self.error
+        start = time.perf_counter()
         environ = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1",
                    **self.server.base_environ, **self.request}
         if self.client:
             environ["REMOTE_ADDR"] = self.client[0]
             environ["REMOTE_PORT"] = str(self.client[1])
         body = _Body(self, self.length, self.is_expected)
-        handler = _answer_class()(self, environ, body, self.keep and not error)
+        handler = self.server.answer_class(self, environ, body, self.keep)
         with contextlib.suppress(BrokenPipeError):
-            handler.run(error or self.server.application)
+            handler.run(self.error or self.server.application)
         seconds = time.perf_counter() - start
         self.server.log(self, handler.status, handler.bytes_sent, seconds)
         self._reset()
@@ -7614,16 +7595,13 @@ class _Connection:
         import socket
         if seconds <= 0:
             raise RequestTimeout()
-        self.blocked = time.monotonic()
         try:
-            self.sock.settimeout(min(seconds, self.server.patience))
-            data = self.sock.recv(_BLOCK)
+            data = self._patiently(
+                min(seconds, self.server.patience), self.sock.recv, _BLOCK)
         except socket.timeout:
             raise RequestTimeout() from None
         except OSError:
             return False
-        finally:
-            self.blocked = None
         self.data += data
         return bool(data)
 
@@ -7631,37 +7609,37 @@ class _Connection:
         """Send bytes; a client that does not take them is gone."""
         for start in range(0, len(data), 4 * _BLOCK):
             part = memoryview(data)[start:start + 4 * _BLOCK]
-            self._patiently(self.sock.sendall, part)
+            self._send(self.sock.sendall, part)
 
     def send_file(self, file, start, count):
         """Send a part of a file; return how many bytes of it there were."""
         sent = 0
         while sent < count:
-            part = self._patiently(self.sock.sendfile, file, start + sent,
-                                   min(count - sent, 64 * _BLOCK))
+            part = self._send(self.sock.sendfile, file, start + sent,
+                              min(count - sent, 64 * _BLOCK))
             if not part:
                 break
             sent += part
         return sent
 
-    def _patiently(self, function, *args):
-        self.blocked = time.monotonic()
+    def _send(self, function, *args):
         try:
-            self.sock.settimeout(self.server.patience)
-            return function(*args)
+            return self._patiently(self.server.patience, function, *args)
         except OSError:
             self.is_gone = True
             raise BrokenPipeError from None    # wsgiref's handler knows it.
+
+    def _patiently(self, seconds, function, *args):
+        self.blocked = time.monotonic()
+        try:
+            self.sock.settimeout(seconds)
+            return function(*args)
         finally:
             self.blocked = None
 
-    def close(self):
-        """Close the socket."""
-        self.sock.close()
-
     def linger(self):
         """Send no more, but let the client finish: else it sees a reset."""
-        self.is_lingering, self.left = True, _DRAINED
+        self.is_lingering = self._has_begun = True
         self.until = time.monotonic() + 2
         with contextlib.suppress(OSError):
             self.sock.shutdown(1)
@@ -7670,32 +7648,8 @@ class _Connection:
         """Throw away what comes; return False at the end, or if it is much."""
         self.data.clear()
         is_open = self.fill()
-        self.left -= len(self.data)
-        return is_open and self.left > 0
-
-
-def _is_expected(environ):
-    """Say whether the client waits for "100 Continue" (RFC 9110 10.1.1)."""
-    expected = environ.get("HTTP_EXPECT")
-    if expected is None or environ["SERVER_PROTOCOL"] == "HTTP/1.0":
-        return False
-    if expected.lower() != "100-continue":
-        raise ExpectationFailed()
-    return True
-
-
-def _wants_to_stay(environ):
-    options = environ.get("HTTP_CONNECTION", "").lower().split(",")
-    options = [option.strip(" \t") for option in options]
-    if environ["SERVER_PROTOCOL"] == "HTTP/1.0":
-        return "keep-alive" in options
-    return "close" not in options
-
-
-@functools.lru_cache(maxsize=None)
-def _answer_class() -> Any:
-    from wsgiref.handlers import SimpleHandler  # for servers only
-    return type("_AnswerHandler", (_Answer, SimpleHandler), {})
+        self._left_to_drain -= len(self.data)
+        return is_open and self._left_to_drain > 0
 
 
 # -- the server
@@ -7710,6 +7664,7 @@ class _Server(_Lazy):
     So a client that sends slowly, or nothing, costs a socket and no thread.
     """
 
+    answer_class: Any = None
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"
     head_time, idle_time, patience = 10.0, 60.0, 30.0
@@ -7719,56 +7674,46 @@ class _Server(_Lazy):
         import queue
         import socket
         import threading
+        is_unix = isinstance(address, str)
         self.address_family = (
-            socket.AF_UNIX if isinstance(address, str)
+            socket.AF_UNIX if is_unix
             else socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self._path = None   # The file of a Unix socket, once it is ours.
         self._bell, self._ringer = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ringer.setblocking(False)
         super().__init__(address, None)
-        self._is_done = threading.Event()
-        self._is_done.set()
-        self._watched: dict[_Connection, None] = {}
-        self._next_tidying = 0.0
-        self._idle: Any = collections.deque()
+        self._path = address if is_unix else None
+        self.host, self.port = (
+            (address, 0) if is_unix else self.server_address[:2])
+        for each in (self.socket, self._bell, self._ringer):
+            each.setblocking(False)
         self.application, self.context = app, context
         self.threads, self.multithread = threads, threads > 1
-        self.scheme = "http" if context is None else "https"
-        self._jobs: Any = queue.SimpleQueue()
-        self._returned: Any = collections.deque()
-        self._connections: set[_Connection] = set()
-        self._workers: list[Any] = []
-        self._is_stopping, self._thread = False, None
-        self._is_coloured = (
-            sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
         self.base_environ = {
             "SERVER_NAME": str(self.host), "SERVER_PORT": str(self.port or ""),
             "SCRIPT_NAME": "", "GATEWAY_INTERFACE": "CGI/1.1",
-            "wsgi.input_terminated": True}
-
-    def server_bind(self):
-        """Take the address; learn which port that is."""
-        super().server_bind()
-        self.socket.setblocking(False)
-        where = self.server_address
-        if isinstance(where, str):
-            self._path, where = where, (where, 0)
-        self.host, self.port = where[:2]
-        self.server_name, self.server_port = self.host, self.port
+            "wsgi.input_terminated": True, "HTTPS": "on" if context else "off"}
+        self._is_coloured = (
+            sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+        self._is_stopping, self._is_done = False, threading.Event()
+        self._is_done.set()
+        self._connections: set[_Connection] = set()
+        self._watched: set[_Connection] = set()     # the others are answered
+        self._jobs: Any = queue.SimpleQueue()
+        self._returned: Any = collections.deque()
+        self._workers: list[Any] = []
+        self._idle: Any = collections.deque()   # as long as workers are
+        self._next_tidying = 0.0
 
     def start(self):
         """Serve in a thread of its own; return the server."""
         import threading
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
-        self._thread.start()
+        self._is_done.clear()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
     def stop(self):
         """Stop serving, close all connections, free the address."""
         self.shutdown()
-        if self._thread is not None:
-            self._thread.join(1)
         self.server_close()
 
     __enter__ = start
@@ -7782,9 +7727,14 @@ class _Server(_Lazy):
         self._ring()
         self._is_done.wait(1)
 
-    def _ring(self):
-        with contextlib.suppress(OSError):
-            self._ringer.send(b".")
+    def server_close(self):
+        """Free the address."""
+        for sock in (self.socket, self._bell, self._ringer):
+            sock.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
 
     def serve_forever(self, poll_interval=0.5):
         """Serve until shutdown() or an exception such as Ctrl-C."""
@@ -7797,7 +7747,7 @@ class _Server(_Lazy):
             while not self._is_stopping:
                 hurry = 0.05 if self._jobs.qsize() else poll_interval
                 for key, _ in self._selector.select(hurry):
-                    key.data(key.fileobj)
+                    key.data()
                 self._tidy()
         finally:
             self._close_all()
@@ -7814,20 +7764,11 @@ class _Server(_Lazy):
         for worker in self._workers:
             worker.join(max(until - time.monotonic(), 0))
         for connection in list(self._connections):
-            connection.close()
+            connection.sock.close()
 
-    def server_close(self):
-        """Free the address."""
-        for sock in (self.socket, self._bell, self._ringer):
-            sock.close()
-        if self._path is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-            self._path = None
-
-    def _accept(self, listener):
+    def _accept(self):
         try:
-            sock, client = listener.accept()
+            sock, client = self.socket.accept()
         except BlockingIOError:
             return
         except OSError:
@@ -7853,13 +7794,22 @@ class _Server(_Lazy):
             self._drop_oldest()
 
     def _watch(self, connection):
-        self._watched[connection] = None
+        self._watched.add(connection)
         self._selector.register(
-            connection.sock, 1, lambda _: self._hear(connection))
+            connection.sock, 1, functools.partial(self._hear, connection))
 
     def _forget(self, connection):
         self._selector.unregister(connection.sock)
-        del self._watched[connection]
+        self._watched.discard(connection)
+
+    def _drop(self, connection):
+        self._forget(connection)
+        self._connections.discard(connection)
+        connection.sock.close()
+
+    def _drop_oldest(self):
+        if self._watched:
+            self._drop(min(self._watched, key=lambda each: each.until))
 
     def _hear(self, connection):
         """Read what a connection sent; a complete request is a job."""
@@ -7871,34 +7821,17 @@ class _Server(_Lazy):
         elif not connection.fill() and connection.request is None:
             self._drop(connection)
         elif connection.is_ready() or connection.is_ended:
-            self._forget(connection)
             self._dispatch(connection)
-
-    def _drop(self, connection):
-        self._forget(connection)
-        self._connections.discard(connection)
-        connection.close()
-
-    def _drop_oldest(self):
-        if self._watched:
-            self._drop(min(self._watched, key=lambda each: each.until))
 
     def _dispatch(self, connection):
         import threading
+        self._forget(connection)
         self._jobs.put(connection)
         if self._jobs.qsize() > len(self._idle) and (
                 len(self._workers) < self.threads):
             worker = threading.Thread(target=self._work, daemon=True)
             self._workers.append(worker)
             worker.start()
-
-    def _take_back(self, bell):
-        """Watch the connections which the workers are done with."""
-        bell.recv(4096)
-        while self._returned:
-            connection = self._returned.popleft()
-            self._watch(connection)
-            self._hear(connection)
 
     def _tidy(self):
         """Close what waits for too long; help when all threads are busy."""
@@ -7907,22 +7840,17 @@ class _Server(_Lazy):
             return
         self._next_tidying = now + 0.05
         for connection in [each for each in self._watched if each.until < now]:
-            self._give_up(connection)
-        if self._jobs.qsize():
-            blocked = [(each.blocked, each) for each in self._connections
-                       if each.blocked is not None and each.blocked < now - .3]
-            if blocked:
-                with contextlib.suppress(OSError):
-                    min(blocked, key=lambda pair: pair[0])[1].sock.shutdown(2)
-
-    def _give_up(self, connection):
-        has_begun = connection.data or connection.request is not None
-        if connection.is_lingering or not has_begun:
-            self._drop(connection)
-        else:
-            connection.request, connection.error = {}, RequestTimeout()
-            self._forget(connection)
-            self._dispatch(connection)
+            has_begun = connection.data or connection.request is not None
+            if connection.is_lingering or not has_begun:
+                self._drop(connection)
+            else:
+                connection.fail(RequestTimeout())
+                self._dispatch(connection)
+        blocked = [each for each in self._connections
+                   if (each.blocked or now) < now - 0.3]
+        if blocked and self._jobs.qsize():
+            with contextlib.suppress(OSError):
+                blocked[0].sock.shutdown(2)
 
     def _work(self):
         """Answer requests: what each of the threads does."""
@@ -7933,29 +7861,40 @@ class _Server(_Lazy):
             if connection is None:
                 return
             try:
-                self._serve(connection)
+                is_next = self._answer(connection)
             except Exception:
                 # Standard error may be closed.  This thread must live on.
                 connection.linger()
-                self._give_back(connection)
+                is_next = False
+            if is_next:
+                self._jobs.put(connection)
+            else:
+                self._returned.append(connection)
+                self._ring()
 
-    def _serve(self, connection):
-        """Answer what a connection asks, while nobody else waits."""
+    def _answer(self, connection):
+        """Answer until nothing more is asked, or others wait (True)."""
         while connection.answer():
             if not connection.is_ready():
                 connection.until = time.monotonic() + self.idle_time
                 if self._jobs.qsize() or not connection.wait_a_little():
-                    break
+                    return False
             elif self._jobs.qsize():
-                self._jobs.put(connection)
-                return
-        else:
-            connection.linger()
-        self._give_back(connection)
+                return True
+        connection.linger()
+        return False
 
-    def _give_back(self, connection):
-        self._returned.append(connection)
-        self._ring()
+    def _ring(self):
+        with contextlib.suppress(OSError):
+            self._ringer.send(b".")
+
+    def _take_back(self):
+        """Watch the connections which the workers are done with."""
+        self._bell.recv(4096)
+        while self._returned:
+            connection = self._returned.popleft()
+            self._watch(connection)
+            self._hear(connection)
 
     def log(self, connection, status, count, seconds):
         """Write a line about a request."""
@@ -7970,8 +7909,11 @@ class _Server(_Lazy):
 
 @functools.lru_cache(maxsize=None)
 def _server_class() -> Any:
-    from socketserver import TCPServer  # It takes long, and few need it.
-    return type("_DevelopmentServer", (_Server, TCPServer), {})
+    from socketserver import TCPServer  # They take long, and few need them.
+    from wsgiref.handlers import SimpleHandler
+    answer_class = type("_AnswerHandler", (_Answer, SimpleHandler), {})
+    return type("_DevelopmentServer", (_Server, TCPServer), {
+        "answer_class": answer_class})
 
 
 def _tls_context(given):
@@ -7979,27 +7921,27 @@ def _tls_context(given):
     if given is None or hasattr(given, "wrap_socket"):
         return given
     import ssl
+    import subprocess
+    import tempfile
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if given != "adhoc":
         context.load_cert_chain(*([given] if isinstance(given, str)
                                   else given))
         return context
-    import subprocess
-    import tempfile
     with tempfile.TemporaryDirectory() as folder:
-        names = [os.path.join(folder, name) for name in ("cert", "key")]
+        both = os.path.join(folder, "pem")
         try:
             subprocess.run([
                 "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
                 "-days", "30", "-subj", "/CN=localhost", "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-out", names[0], "-keyout", names[1]],
+                "-out", both, "-keyout", both],
                 check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise RuntimeError(
                 "ssl_context='adhoc' needs the program openssl; without it,"
                 " give (certificate, key) files.") from error
-        context.load_cert_chain(*names)
+        context.load_cert_chain(both)
     return context
 
 
@@ -8009,9 +7951,10 @@ def _free_unix_path(path):
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(path)
-        except OSError as error:
-            if isinstance(error, ConnectionRefusedError):
-                os.unlink(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass
 
 
 def make_server(host: str, port: int, app: Any, threaded: bool = False,
