@@ -7012,7 +7012,6 @@ class Config(dict):
 # processes.  Real traffic goes through a real server.
 
 _CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DRAINED = 16 * 1024 * 1024
 _NOT_SERVED = frozenset("""
     exclude_patterns extra_files load_dotenv passthrough_errors processes
     reloader_interval reloader_type request_handler static_files
@@ -7103,11 +7102,8 @@ class DispatcherMiddleware:
 
 # -- reading a request
 
-_MAX_LINE = 8 * 1024
-_MAX_HEAD = 64 * 1024
-_MAX_FIELDS = 100
-_MAX_BODY = 1024 ** 3
-_BLOCK = 64 * 1024
+_MAX_LINE, _MAX_HEAD, _MAX_FIELDS = 8 * 1024, 64 * 1024, 100
+_MAX_BODY, _BLOCK = 1024 ** 3, 64 * 1024
 # request-line = method SP request-target SP HTTP-version (RFC 9112 3): the
 # target is /path?query, http://host/path?query, or * for the whole server.
 _REQUEST_RE = re.compile(
@@ -7168,13 +7164,12 @@ def _read_head(head):
             value = environ[key] + comma + value
         if key is not None:
             environ[key] = value
-    hosts = [host for host in (environ.get("HTTP_HOST"), target)
-             if host is not None]
-    if not all(map(_is_valid_host, hosts)) or (
-            "HTTP_HOST" not in environ and _is_modern(environ)):
+    host = environ.get("HTTP_HOST", "" if _is_modern(environ) else None)
+    if not all(_is_valid_host(each) for each in (host, target)
+               if each is not None):
         raise BadRequest()
-    if hosts:
-        environ["HTTP_HOST"] = hosts[-1]
+    if target is not None:
+        environ["HTTP_HOST"] = target
     return environ
 
 
@@ -7200,36 +7195,8 @@ def _is_modern(environ):
     return environ["SERVER_PROTOCOL"] == "HTTP/1.1"
 
 
-def _body_length(environ):
-    """Return the length of a request's body, None if it is chunked."""
-    coding = environ.get("HTTP_TRANSFER_ENCODING")
-    if coding is None:
-        length = _number(environ.get("CONTENT_LENGTH", "0"))
-        if length is None:
-            raise BadRequest()
-        if length > _MAX_BODY:
-            raise RequestEntityTooLarge()
-        return length
-    # Who reads one, and who the other?  Between two servers that do not agree
-    # a request can be smuggled (RFC 9112 6.1).
-    if "CONTENT_LENGTH" in environ or not coding or not _is_modern(environ):
-        raise BadRequest()
-    if coding.lower() != "chunked":
-        raise MethodNotImplemented()
-    return None
-
-
-def _is_expected(environ):
-    """Say whether the client waits for "100 Continue" (RFC 9110 10.1.1)."""
-    expected = environ.get("HTTP_EXPECT", "").lower()
-    if _is_modern(environ) and expected not in ("", "100-continue"):
-        raise ExpectationFailed()
-    return _is_modern(environ) and expected != ""
-
-
 def _wants_to_stay(environ):
-    options = environ.get("HTTP_CONNECTION", "").lower().split(",")
-    options = [option.strip(" \t") for option in options]
+    options = parse_set_header(environ.get("HTTP_CONNECTION"))
     if _is_modern(environ):
         return "close" not in options
     return "keep-alive" in options
@@ -7238,12 +7205,35 @@ def _wants_to_stay(environ):
 class _Body(io.RawIOBase):
     """The body of a request, read from the connection as it is asked for."""
 
-    def __init__(self, connection, length, is_expected):
-        self._connection, self._left = connection, length or 0
-        self._is_chunked = length is None
-        self.is_expected = is_expected      # by a client that asked first
-        self._total, self._error = 0, None
+    def __init__(self, connection, environ):
+        self._connection, self._total, self._error = connection, 0, None
         self._until = time.monotonic() + connection.server.patience
+        coding = environ.get("HTTP_TRANSFER_ENCODING")
+        self._is_chunked = coding is not None
+        # Who reads one, and who the other?  Between two servers that do not
+        # agree a request can be smuggled (RFC 9112 6.1).
+        if self._is_chunked and (
+                "CONTENT_LENGTH" in environ or not coding
+                or not _is_modern(environ)):
+            raise BadRequest()
+        if self._is_chunked and coding.lower() != "chunked":
+            raise MethodNotImplemented()
+        self._left = _number(environ.get("CONTENT_LENGTH", "0"))
+        if self._left is None:
+            raise BadRequest()
+        if self._left > _MAX_BODY:
+            raise RequestEntityTooLarge()
+        expected = environ.get("HTTP_EXPECT", "").lower()
+        # Its client asks first, and waits (RFC 9110 10.1.1).
+        self.is_expected = expected != "" and _is_modern(environ)
+        if self.is_expected and expected != "100-continue":
+            raise ExpectationFailed()
+
+    @property
+    def is_ready(self):
+        """Say whether there is enough of it to begin."""
+        return self._is_chunked or self.is_expected or (
+            len(self._connection.data) >= min(self._left, _BLOCK))
 
     @property
     def is_unread(self):
@@ -7346,11 +7336,12 @@ class _Answer(_Lazy):
     left: Any = None        # of the body, if its length is known
     is_chunked = is_bodiless = False
 
-    def __init__(self, connection, environ, body, keep):
-        stream = io.BufferedReader(body) if body.is_unread else io.BytesIO()
+    def __init__(self, connection, environ):
+        self.connection, self.body = connection, connection.body
+        stream = (io.BufferedReader(self.body) if self.body.is_unread
+                  else io.BytesIO())
         super().__init__(stream, None, sys.stderr, environ,
-                         connection.server.multithread, False)
-        self.connection, self.body, self.keep = connection, body, keep
+                         connection.server.threads > 1, False)
         self.is_head = environ["REQUEST_METHOD"] == "HEAD"
         self.is_modern = _is_modern(environ)
 
@@ -7389,7 +7380,7 @@ class _Answer(_Lazy):
             elif lower not in _HOP_BY_HOP:
                 self.lines.append(f"{name}: {value}")
             elif lower == "connection" and "close" in value.lower():
-                self.keep = False
+                self.connection.keep = False
         if not is_dated:
             self.lines.append(f"Date: {_clock(int(time.time()))[0]}")
         if len(lengths) > 1 or None in lengths:
@@ -7406,11 +7397,11 @@ class _Answer(_Lazy):
             self.is_chunked = True
             self.lines.append("Transfer-Encoding: chunked")
         elif not self.is_bodiless:
-            self.keep = False
+            self.connection.keep = False
         if self.body.is_unread:
             # What follows may be a body, not a request.
-            self.keep = self.body.is_expected = False
-        if not self.keep:
+            self.connection.keep = self.body.is_expected = False
+        if not self.connection.keep:
             self.lines.append("Connection: close")
         elif not self.is_modern:
             self.lines.append("Connection: keep-alive")
@@ -7448,18 +7439,14 @@ class _Answer(_Lazy):
                     self.write(data)
                     if self.is_bodiless:
                         break
-            self.finish_content()
+            if not self.headers_sent:
+                self.write(b"", 0)
+            if self.is_chunked:
+                self.connection.send(b"0\r\n\r\n")
+            if self.left and not self.is_bodiless:
+                self.connection.keep = False    # It is shorter than it said.
         finally:
             self.close()
-
-    def finish_content(self):
-        """End the body; close the connection if it is too short."""
-        if not self.headers_sent:
-            self.write(b"", 0)
-        if self.is_chunked:
-            self.connection.send(b"0\r\n\r\n")
-        if self.left and not self.is_bodiless:
-            self.keep = False
 
     def sendfile(self):
         """Let the system copy a file to the socket; False if it can't."""
@@ -7472,9 +7459,11 @@ class _Answer(_Lazy):
         except (AttributeError, OSError, ValueError):
             return False
         self.write(b"", max(end - start, 0))
-        sent = self.connection.send_file(file, start, self.left)
-        self.left -= sent
-        self.bytes_sent += sent
+        while self.left and (sent := self.connection.send_file(
+                file, start, self.left)):
+            start += sent
+            self.left -= sent
+            self.bytes_sent += sent
         return True
 
     def close(self):
@@ -7483,19 +7472,16 @@ class _Answer(_Lazy):
         if hasattr(result, "close"):
             result.close()
 
-    def log_exception(self, exc_info):
-        """Show a traceback, unless it was the client's fault."""
-        self.keep = False
-        if not isinstance(exc_info[1], HTTPException):
-            super().log_exception(exc_info)
-
-    def error_output(self, environ, start_response):
-        """Return the page of an error."""
-        error = sys.exc_info()[1]
-        self.status = None
+    def handle_error(self):
+        """Answer with the page of an error; log it, unless it is a 4xx."""
+        error, self.connection.keep = sys.exc_info()[1], False
         if not isinstance(error, HTTPException):
+            self.log_exception(sys.exc_info())
             error = InternalServerError()
-        return error(self.environ, start_response)
+        if not self.headers_sent:
+            self.status = None
+            self.result = error(self.environ, self.start_response)
+            self.finish_response()
 
 
 # -- connections
@@ -7505,21 +7491,24 @@ class _Connection:
 
     def __init__(self, server, sock, client):
         self.server, self.sock, self.client = server, sock, client
-        self.data, self._left_to_drain = bytearray(), _DRAINED
-        self.is_lingering = self.is_gone = self.is_ended = False
+        self.data = bytearray()
+        self.is_lingering = self.is_ended = False
         self.blocked = None     # since when a thread waits for the client
         self.until = time.monotonic() + server.head_time
         self._reset()
 
     def _reset(self):
         self.request: Any = None    # its environ
-        self.error: Any = None
-        self.is_expected = self.keep = self._has_begun = False
-        self.line, self.length, self._seen = "", 0, 0
+        self.body: Any = None
+        self.app, self.line, self._seen = self.server.application, "", 0
+        self.keep = self._has_begun = False
 
     def fail(self, error):
         """Answer with an error, and no more."""
-        self.request, self.error, self.keep = {}, error, False
+        self.app, self.keep = error, False
+        self.request = {
+            "REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}
+        self.body = _Body(self, self.request)
 
     def fill(self):
         """Take what has come, without waiting; return False at the end."""
@@ -7546,9 +7535,7 @@ class _Connection:
                 start = self.data[:200].decode("latin-1")
                 self.line = self.line or start.partition("\r\n")[0]
                 self.fail(error)
-        return self.request is not None and (
-            self.length is None or self.is_expected
-            or len(self.data) >= min(self.length, _BLOCK))
+        return self.request is not None and self.body.is_ready
 
     def _take_head(self):
         if self.data[:2] == b"\r\n":
@@ -7561,27 +7548,25 @@ class _Connection:
         del self.data[:end + 4]
         self.line = head.partition("\r\n")[0]
         environ = _read_head(head)
-        self.length = _body_length(environ)
-        self.is_expected = _is_expected(environ)
+        self.body = _Body(self, environ)
         self.keep = _wants_to_stay(environ)
         self.request = environ
 
     def answer(self):
         """Answer the request; return whether there may be another."""
         start = time.perf_counter()
-        environ = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1",
-                   **self.server.base_environ, **self.request}
+        environ = {**self.server.base_environ, **self.request}
         if self.client:
             environ["REMOTE_ADDR"] = self.client[0]
             environ["REMOTE_PORT"] = str(self.client[1])
-        body = _Body(self, self.length, self.is_expected)
-        handler = self.server.answer_class(self, environ, body, self.keep)
+        handler = self.server.answer_class(self, environ)
         with contextlib.suppress(BrokenPipeError):
-            handler.run(self.error or self.server.application)
+            handler.run(self.app)
         seconds = time.perf_counter() - start
         self.server.log(self, handler.status, handler.bytes_sent, seconds)
+        keep = self.keep and handler.headers_sent
         self._reset()
-        return handler.keep and handler.headers_sent and not self.is_gone
+        return keep
 
     def wait_a_little(self):
         """Stay for a moment: most clients have their next request at once."""
@@ -7607,26 +7592,20 @@ class _Connection:
 
     def send(self, data):
         """Send bytes; a client that does not take them is gone."""
-        for start in range(0, len(data), 4 * _BLOCK):
-            part = memoryview(data)[start:start + 4 * _BLOCK]
-            self._send(self.sock.sendall, part)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._send(self.sock.send, rest):]
 
     def send_file(self, file, start, count):
-        """Send a part of a file; return how many bytes of it there were."""
-        sent = 0
-        while sent < count:
-            part = self._send(self.sock.sendfile, file, start + sent,
-                              min(count - sent, 64 * _BLOCK))
-            if not part:
-                break
-            sent += part
-        return sent
+        """Send some of a file; return how many bytes."""
+        count = min(count, 64 * _BLOCK)
+        return self._send(self.sock.sendfile, file, start, count)
 
     def _send(self, function, *args):
         try:
             return self._patiently(self.server.patience, function, *args)
         except OSError:
-            self.is_gone = True
+            self.keep = False
             raise BrokenPipeError from None    # wsgiref's handler knows it.
 
     def _patiently(self, seconds, function, *args):
@@ -7643,13 +7622,6 @@ class _Connection:
         self.until = time.monotonic() + 2
         with contextlib.suppress(OSError):
             self.sock.shutdown(1)
-
-    def drain(self):
-        """Throw away what comes; return False at the end, or if it is much."""
-        self.data.clear()
-        is_open = self.fill()
-        self._left_to_drain -= len(self.data)
-        return is_open and self._left_to_drain > 0
 
 
 # -- the server
@@ -7680,6 +7652,8 @@ class _Server(_Lazy):
             else socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self._path = None   # The file of a Unix socket, once it is ours.
         self._bell, self._ringer = socket.socketpair()
+        self._is_stopping, self._is_done = False, threading.Event()
+        self._is_done.set()
         super().__init__(address, None)
         self._path = address if is_unix else None
         self.host, self.port = (
@@ -7687,15 +7661,13 @@ class _Server(_Lazy):
         for each in (self.socket, self._bell, self._ringer):
             each.setblocking(False)
         self.application, self.context = app, context
-        self.threads, self.multithread = threads, threads > 1
+        self.threads = threads
         self.base_environ = {
             "SERVER_NAME": str(self.host), "SERVER_PORT": str(self.port or ""),
             "SCRIPT_NAME": "", "GATEWAY_INTERFACE": "CGI/1.1",
             "wsgi.input_terminated": True, "HTTPS": "on" if context else "off"}
         self._is_coloured = (
             sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
-        self._is_stopping, self._is_done = False, threading.Event()
-        self._is_done.set()
         self._connections: set[_Connection] = set()
         self._watched: set[_Connection] = set()     # the others are answered
         self._jobs: Any = queue.SimpleQueue()
@@ -7711,16 +7683,6 @@ class _Server(_Lazy):
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
-    def stop(self):
-        """Stop serving, close all connections, free the address."""
-        self.shutdown()
-        self.server_close()
-
-    __enter__ = start
-
-    def __exit__(self, *args):
-        self.stop()
-
     def shutdown(self):
         """Make serve_forever() return."""
         self._is_stopping = True
@@ -7728,13 +7690,16 @@ class _Server(_Lazy):
         self._is_done.wait(1)
 
     def server_close(self):
-        """Free the address."""
+        """Stop serving, close all connections, free the address."""
+        self.shutdown()
         for sock in (self.socket, self._bell, self._ringer):
             sock.close()
         if self._path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
             self._path = None
+
+    __enter__, stop = start, server_close
 
     def serve_forever(self, poll_interval=0.5):
         """Serve until shutdown() or an exception such as Ctrl-C."""
@@ -7816,8 +7781,9 @@ class _Server(_Lazy):
         if connection not in self._watched:
             pass    # It was dropped a moment ago.
         elif connection.is_lingering:
-            if not connection.drain():
+            if not connection.fill():
                 self._drop(connection)
+            connection.data.clear()
         elif not connection.fill() and connection.request is None:
             self._drop(connection)
         elif connection.is_ready() or connection.is_ended:
