@@ -7333,6 +7333,7 @@ class _Answer(_Lazy):
     wsgi_file_wrapper = FileWrapper
     status: Any
     result: Any
+    headers_sent: Any
     left: Any = None        # of the body, if its length is known
     is_chunked = is_bodiless = False
 
@@ -7506,8 +7507,9 @@ class _Connection:
     def fail(self, error):
         """Answer with an error, and no more."""
         self.app, self.keep = error, False
+        method = "HEAD" if self.line.startswith("HEAD ") else "GET"
         self.request = {
-            "REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}
+            "REQUEST_METHOD": method, "SERVER_PROTOCOL": "HTTP/1.1"}
         self.body = _Body(self, self.request)
 
     def fill(self):
@@ -7561,7 +7563,8 @@ class _Connection:
             environ["REMOTE_PORT"] = str(self.client[1])
         handler = self.server.answer_class(self, environ)
         with contextlib.suppress(BrokenPipeError):
-            handler.run(self.app)
+            # What this request sets in context variables, the next won't see.
+            contextvars.Context().run(handler.run, self.app)
         seconds = time.perf_counter() - start
         self.server.log(self, handler.status, handler.bytes_sent, seconds)
         keep = self.keep and handler.headers_sent
@@ -7656,8 +7659,8 @@ class _Server(_Lazy):
         self._is_done.set()
         super().__init__(address, None)
         self._path = address if is_unix else None
-        self.host, self.port = (
-            (address, 0) if is_unix else self.server_address[:2])
+        where: Any = (address, 0) if is_unix else self.server_address
+        self.host, self.port = where[:2]
         for each in (self.socket, self._bell, self._ringer):
             each.setblocking(False)
         self.application, self.context = app, context

@@ -11,6 +11,7 @@ import ast
 import asyncio
 import base64
 import bisect
+import concurrent.futures
 import contextlib
 import contextvars
 import copy
@@ -28,7 +29,9 @@ import logging
 import os
 import pathlib
 import pickle
+import random
 import re
+import signal
 import socket
 import statistics
 import string
@@ -12885,6 +12888,12 @@ HOST = b" HTTP/1.1\r\nHost: x\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 
 
+def gzip_of(data):
+    """Return bytes compressed as gzip does."""
+    packer = zlib.compressobj(wbits=31)
+    return packer.compress(data) + packer.flush()
+
+
 def got(path=b"/x", headers=b"", method=b"GET"):
     """Return the bytes of a request."""
     return method + b" " + path + HOST + headers + b"\r\n"
@@ -13622,14 +13631,381 @@ def test_server_listens_on_ipv6(capfd):
         assert client.recv(999).endswith(b"http://[::1]:%d/" % server.port)     # HTTP 80
 
 
-def test_server_leaves_nothing_behind(capfd):
-    kinds = [got(), posted(b"a" * 500), chunked(GOOD_CHUNKS), got(b"/stream"), got(b"/", method=b"HEAD"),
-             b"rubbish\r\n\r\n", got(b"/ignored", b"Content-Length: 9\r\n", b"POST") + b"a"]
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+def conforming_app():
+    """An app whose views do what HTTP and WSGI speak of."""
+    f = microflask
+    app, request = server_app(), f.request
+    app.config["SECRET_KEY"] = "x"
+    events = app.extensions["events"] = []
+    variable = contextvars.ContextVar("variable", default=0)
+
+    def count():
+        variable.set(variable.get() + 1)
+        f.g.count = f.g.get("count", 0) + 1
+        return f"{variable.get()} {f.g.count}"
+
+    def streamed():
+        @f.stream_with_context
+        def parts():
+            yield "a"
+            yield request.path
+            events.append("last")
+        response = app.response_class(parts())
+        response.call_on_close(lambda: events.append("closed"))
+        return response
+    views = {
+        "/": lambda: "index", "/get": lambda: "got", "/slash/": lambda: f.url_for("get"),
+        "/401": lambda: f.abort(401, www_authenticate=f.WWWAuthenticate("basic")), "/count": count, "/streamed": streamed,
+        "/status/<status>": lambda status: app.response_class("", status=status),
+        "/page": lambda: repr(request.args.get("page", 1, int)),
+        "/args": lambda: repr(request.args.to_dict(flat=False)),
+        "/type": lambda: repr(request.content_type),
+        "/url": lambda: f"{request.url} {request.remote_addr}",
+        "/cookie": lambda: repr(len(request.cookies)),
+        "/session": lambda: f.session.setdefault("a", "b"),
+        "/set": lambda: app.response_class(headers={"Set-Cookie": request.args["a"]}),
+        "/setcookie": lambda: set_a_cookie(app, request.args["path"]),
+    }
+    for path, view in views.items():
+        app.add_url_rule(path, path.split("/")[1] or "index", view)
+    app.add_url_rule("/get", "posted", lambda: "posted", methods=["POST"])
+    app.add_url_rule("/json", "json", lambda: repr(request.get_json()), methods=["POST"])
+    app.add_url_rule("/files", "files", lambda: repr(
+        [(name, file.read()) for name, file in request.files.items()]), methods=["POST"])
+    app.static_folder, app.config["MAX_FORM_PARTS"] = "examples", 100
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    return app
+
+
+def set_a_cookie(app, path):
+    """Return a response with a cookie for a path."""
+    response = app.response_class()
+    response.set_cookie("a", "b", path=path)
+    return response
+
+
+def changed(key, value):
+    """Return what makes an app see another environ; None removes a key."""
+    def wrap(app):
+        def changing(environ, start_response):
+            environ[key] = value
+            if value is None:
+                del environ[key]
+            return app(environ, start_response)
+        return changing
+    return wrap
+
+
+def mounted(app):
+    return microflask.DispatcherMiddleware(None, {"/pre": app})
+
+
+def json_of(body):
+    return posted(body, b"/json", b"Content-Type: application/json\r\n")
+
+
+def uploaded(part, data=b"data"):
+    body = b"--x\r\n%b\r\n\r\n%b\r\n--x--\r\n" % (part, data)
+    return posted(body, b"/files", b"Content-Type: multipart/form-data; boundary=x\r\n")
+
+
+FILE = b'Content-Disposition: form-data; name="a"; filename="b"'
+
+
+@pytest.mark.parametrize("wrap, request_bytes, pattern", [
+    (None, got(b"/get", method=b"HEAD"),                            # HTTP 1
+     r"200 OK\r\nContent-Type: text/html; charset=utf-8\r\nDate: [^\r]+\r\nContent-Length: 3\r\n\r\n$"),
+    (None, got(b"/get", method=b"PUT"), r"405 .*Allow: (?=.*GET)(?=.*HEAD)(?=.*OPTIONS).*POST"),    # HTTP 7, 8
+    (None, got(b"/nothing", method=b"PUT"), "405 .*Allow: "),       # HTTP 8: /<path:p> is there
+    (None, got(b"/get", method=b"OPTIONS"), "200 .*Allow: (?=.*GET)(?=.*HEAD)(?=.*OPTIONS).*POST"),  # HTTP 9
+    (None, b"OPTIONS *" + HOST + b"\r\n", "200 .*Allow: (?=.*GET)(?=.*OPTIONS)"),    # HTTP 9
+    (None, got(b"/401"), "401 .*WWW-Authenticate: Basic"),          # HTTP 13
+    (None, got(b"/status/202"), "202 ACCEPTED\r\n"),                # HTTP 14
+    (None, got(b"/status/299"), "299 UNKNOWN\r\n"),                 # HTTP 15
+    (None, got(b"/status/200%20a%0d%0aX:%20y"), "500 "),            # HTTP 16, W22, H8
+    (None, got(b"/status/404%20%3Cscript%3E"), r"404 <script>\r\n(?!.*<script>)"),    # H8
+    (None, got(b"/\xc3\xa9%C3%A9"), "'\xc3\xa9\xc3\xa9' "),           # HTTP 44
+    (None, got(b"/%ff"), "200 .*'\xef\xbf\xbd' "),                   # HTTP 44
+    (changed("REQUEST_URI", None), got(b"/get"), "200 .*got$"),     # HTTP 45
+    (changed("PATH_INFO", ""), got(b"/nothing"), r"308 .*Location: http://x/\r\n"),   # HTTP 46
+    (mounted, got(b"/pre"), r"308 .*Location: http://x/pre/\r\n"),  # HTTP 46
+    (mounted, got(b"/pre/"), "200 .*index$"),
+    (None, b"HEAD /x HTTP/1.1\r\nHost: a/b\r\n\r\n", r"400 .*\r\n\r\n$"),    # HTTP 2
+    (mounted, got(b"/pre/slash?a=b"), r"308 .*Location: http://x/pre/slash/\?a=b\r\n"),   # HTTP 47
+    (mounted, got(b"/pre/slash/"), "200 .*\r\n/pre/get$"),          # HTTP 47
+    (mounted, got(b"/pre/session"), "Set-Cookie: session=[^;]+; HttpOnly; Path=/"),     # HTTP 47
+    (changed("SCRIPT_NAME", "/"), got(b"/slash/"), "\r\n/get$"),    # HTTP 48
+    (changed("SCRIPT_NAME", "/a/"), got(b"/slash/"), "\r\n/a/get$"),    # HTTP 48
+    (changed("CONTENT_LENGTH", "99"), chunked(GOOD_CHUNKS), "200 .*hello$"),    # HTTP 51
+    *[(changed("CONTENT_LENGTH", length), posted(b""), "200 .*Content-Length: 0\r\n")
+      for length in ("", "abc", "-1", None)],                       # HTTP 52
+    (None, got(b"/type", b"Content-Type:\r\n"), "None$"),           # HTTP 53
+    (None, got(b"/count") + got(b"/count"), "\r\n1 1HTTP.*\r\n1 1$"),     # HTTP 67
+    (None, got(b"/streamed"), "1\r\na\r\n9\r\n/streamed\r\n0\r\n\r\n$"),   # HTTP 68
+    (changed("SERVER_PROTOCOL", "HTTP/0.9"), got(b"/stream"), "chunked"),   # HTTP 70
+    (None, got(), "^(?!.*Server: )"),                               # HTTP 149
+    (None, got(b"/set?a=b%0d%0aX:y"), "500 "),                      # P1
+    (None, got(b"/setcookie?path=/%0d%0aX:y"), "500 "),             # P2, P3
+    (None, got(b"/setcookie?path=/a"), "Set-Cookie: a=b; Path=/a"),
+    (None, got(b"/cookie", b'Cookie: a="' + b'\\"' * 3900 + b'"\r\n'), "1$"),     # P4
+    (None, got(b"/args?a=1;b=2&c=3"), r"\{'a': \['1;b=2'\], 'c': \['3'\]\}$"),    # P5
+    (None, posted(b"".join(b"%d&" % n for n in range(100_000)), b"/form", FORM), "200 "),   # P6: in time, as hashes are random
+    (None, got(b"/page?page=" + b"9" * 8000), "1$"),                # P7
+    (None, got(b"/", b"Range: bytes=" + b"9" * 8000 + b"-\r\n"), "200 "),   # P7
+    (None, json_of(b"[" + b"9" * 100_000 + b"]"), "400 "),          # P7
+    (None, got(b"//evil.com/%2e%2e"), "200 .*'evil.com/..' "),      # P8, W4
+    (None, got(b"//evil.com/../slash"), "^(?!.*Location)"),         # P8, W4
+    *[(None, got(b"/?next=" + url), "^(?!.*Location)") for url in (b"%00javascript:a", b"///e")],   # P9
+    *[(None, b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", "400 ") for host in (
+        b"evil.com\xef\xbc\x83@good.com", b"evil.com\xef\xbc\x83", b"[::1]x", b"[::1]:x")],   # P10, P11
+    (None, got(b"/static/."), "404 .*charset=utf-8"),               # P12: nothing lists
+    (None, got(b"/static/../examples"), "404 .*charset=utf-8"),     # P12
+    (None, uploaded(FILE), r"\[\('a', b'data'\)\]$"),              # P15
+    (None, uploaded(b'Content-Disposition: form-data; name="a\r\n b"; filename="c"'), "(200|400) "),   # P14
+    (None, uploaded(FILE + b"\r\nX: " + b"(" * 7000), "(200|400) "),   # P14
+    (None, uploaded(FILE, b"a" * 900_000), "200 .*a{99}"),         # P18, HTTP 154: spooled
+    (None, json_of(b"[" * 100_000), "400 "),                        # P20
+    (None, json_of(b'{"a": NaN}'), r"\{'a': nan\}$"),               # P21: as Flask
+    (None, posted(gzip_of(b"a" * 100_000), headers=b"Content-Encoding: gzip\r\n"), "\x1f\x8b"),   # H25
+    (None, got(b"/url", b"X-Forwarded-Host: evil\r\nX-Forwarded-For: 1.2.3.4\r\n"    # H26
+               b"X-Forwarded-Prefix: //evil\r\nX-Forwarded-Proto: https\r\n"),
+     "http://x/url 127.0.0.1$"),
+    (None, got(b"/get", b"Connection: x-foo, Close\r\n") + got(), "^(?!.*HTTP.*HTTP).*got$"),     # DETAILS
+    (None, got(b"/get")[:-2], "^$"),                                # DETAILS: a head cut off
+    (None, got(b"/get")[:-4], "^$"),
+    (changed("HTTP_TRANSFER_ENCODING", None), chunked(GOOD_CHUNKS), "hello$"),  # DETAILS: input_terminated
+])
+def test_server_and_app_follow_the_rfcs_together(wrap, request_bytes, pattern, capfd):
+    app = conforming_app()
+    with serving(wrap(app) if wrap else app) as talk:
+        start = time.monotonic()
+        told = talk(request_bytes)
+        assert time.monotonic() - start < 3
+    assert re.search(pattern, told.decode("latin-1"), re.S), told
+    assert app.extensions["events"] in ([], ["last", "closed"])     # HTTP 68
+
+
+def test_server_logs_one_line_about_a_tls_hello(capfd):
+    # DETAILS; HTTP 35
     with serving(server_app()) as talk:
-        for n in range(700):
-            assert talk(kinds[n % len(kinds)] * (1 + n % 3 * (n % 7 < 5))).startswith(b"HTTP/1.1 ")
+        talk(b"\x16\x03\x01\x02\x00\x01" + bytes(range(256)) * 2)
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_server_refuses_the_same_without_assertions():
+    # H24
+    program = """
+import socket, sys, microflask
+app = microflask.Flask("x", static_folder=None)
+app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+app.add_url_rule("/", "index", lambda: microflask.request.form, methods=["POST"])
+told = b""
+with microflask.make_server("127.0.0.1", 0, app) as server:
+    for line in sys.stdin.buffer.read().split(b"====")[:-1]:
+        with socket.create_connection(("127.0.0.1", server.port), 5) as client:
+            client.sendall(line)
+            client.shutdown(1)
+            told += client.makefile("rb").read()
+sys.stdout.buffer.write(told)
+"""
+    broken = [got(b"/", b"X : y\r\n"), posted(b"x", b"/", b"Content-Length: 2\r\n"),
+              chunked(b"zz\r\n", b"/", FORM), posted(b"x" * 1_000_001, b"/", FORM),
+              uploaded(b"rubbish").replace(b"/files", b"/"), uploaded(FILE).replace(b"/files", b"/"), got(b"/")]
+    told = subprocess.run(
+        [sys.executable, "-O", "-c", program], cwd=HERE, check=True, timeout=60,
+        input=b"".join(one + b"====" for one in broken), stdout=subprocess.PIPE).stdout
+    assert statuses(told) == [400, 400, 400, 413, 200, 200, 405]
+
+
+def test_server_sleeps_while_clients_come_and_go(capfd):
+    # H28: no half-open socket keeps it busy
+    whole = posted(b"hello")
+    with serving(server_app()) as talk:
+        for end in range(0, len(whole), 7):
+            talk.open(whole[:end]).close()
+        with talk.open(whole[:-1]) as half, talk.open() as silent, talk.open(whole) as idle:
+            half.shutdown(socket.SHUT_WR)
+            idle.recv(999)
+            time.sleep(0.1)
+            start = time.process_time()
+            time.sleep(0.3)
+            assert time.process_time() - start < 0.1
+            assert silent.fileno() > 0
         assert eventually(lambda: not talk.server._connections)
+
+
+def test_server_asks_no_name_server(monkeypatch, capfd):
+    # HTTP 141
+    for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
+        monkeypatch.setattr(socket, name, lambda *args: 1 / 0)
+    with serving(server_app()) as talk:
+        assert statuses(talk(got())) == [200]
+
+
+def test_server_has_room_and_shares_no_socket():
+    # HTTP 148, 150, 155
+    with serving(server_app()) as talk, talk.open():
+        assert talk.server.request_queue_size >= 128
+        assert talk.server.allow_reuse_address == (os.name != "nt")
+        assert eventually(lambda: talk.server._watched)
+        mine = [talk.server.socket, *[each.sock for each in talk.server._watched]]
+        assert [sock.get_inheritable() for sock in mine] == [False, False]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals of this kind here")
+@pytest.mark.parametrize("threaded", [False, True])
+def test_server_ends_at_once_by_ctrl_c(threaded):
+    # HTTP 145, 146: with open connections, a view at work, and no traceback
+    program = f"""
+import time, microflask
+app = microflask.Flask("x", static_folder=None)
+app.add_url_rule("/slow", "slow", lambda: time.sleep(9) or "")
+microflask.run_simple("127.0.0.1", 0, app, threaded={threaded})
+"""
+    with subprocess.Popen([sys.executable, "-c", program], cwd=HERE, text=True,
+                          stderr=subprocess.PIPE) as process:
+        lines = [process.stderr.readline() for _ in range(2)]
+        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", "".join(lines))[1])
+        with socket.create_connection(("127.0.0.1", port), 5) as slow, socket.create_connection(
+                ("127.0.0.1", port), 5):
+            slow.sendall(got(b"/slow"))
+            time.sleep(0.1)
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+            assert process.wait(5) in (0, 130, -signal.SIGINT)
+            assert time.monotonic() - start < 3
+    assert port > 0 and "Traceback" not in rest
+
+
+def test_server_says_in_one_line_that_a_port_is_taken():
+    # HTTP 144
+    with contextlib.closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        program = f"import microflask; microflask.run_simple('127.0.0.1', {port}, None)"
+        told = subprocess.run([sys.executable, "-c", program], cwd=HERE, text=True, timeout=60,
+                              stderr=subprocess.PIPE)
+    assert told.returncode == 1 and len(told.stderr.splitlines()) == 1
+    assert f"port {port}" in told.stderr and f"port={port + 1}" in told.stderr
+
+
+def test_server_keeps_a_body_whole_after_write(capfd):
+    def app(environ, start_response):
+        start_response("200 OK", [])(b"a")
+        return [[], [b""], [b"b", b""]][int(environ["PATH_INFO"][1:])]
+    with serving(app) as talk:
+        assert talk(got(b"/0")).endswith(b"\r\n\r\n1\r\na\r\n0\r\n\r\n")
+        assert talk(got(b"/1")).endswith(b"\r\n\r\n1\r\na\r\n0\r\n\r\n")
+        assert talk(got(b"/2")).endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+
+def test_server_gives_up_on_a_client_that_sends_empty_lines(capfd):
+    with serving(server_app()) as talk:
+        talk.server.head_time = 0.3
+        with talk.open() as client:
+            until = time.monotonic() + 5
+            with contextlib.suppress(OSError):
+                while time.monotonic() < until:
+                    client.sendall(b"\r\n")
+                    time.sleep(0.05)
+            assert time.monotonic() < until
+
+
+GOOD_REQUESTS = [
+    got(), got(b"/stream"), got(b"/stream", method=b"HEAD"), got(b"/", method=b"HEAD"),
+    got(b"/code/204"), got(b"/code/304"), got(b"/code/205"), got(b"/code/599"),
+    got(b"/nothing", method=b"PUT"), got(b"/slash?a=b"), got(b"/session", b"Cookie: a=b\r\n"),
+    got(b"/", method=b"OPTIONS"), b"OPTIONS *" + HOST + b"\r\n", got(b"/static/hello.py"),
+    got(b"/static/hello.py", b"Range: bytes=1-5,7-9\r\n"), got(b"/crash"),
+    b"GET http://y/x?z HTTP/1.1\r\nHost: x\r\n\r\n", posted(b"hello"), posted(b"a=1", b"/form", FORM),
+    posted(b"a" * 5000), chunked(GOOD_CHUNKS), chunked(b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n"),
+    posted(b"hello", headers=b"Expect: 100-continue\r\n"), json_of(b"{}"),
+]
+
+
+def damaged(request_bytes, numbers):
+    """Return a request with a few wrong bytes, or cut off."""
+    data = bytearray(request_bytes)
+    for _ in range(numbers.randint(1, 3)):
+        start = numbers.randrange(min(len(data), 200))
+        end = start + numbers.choice([0, 0, 1, 1, 1, 4])
+        data[start:end] = numbers.choice([
+            b"", b"\r", b"\n", b"\r\n", b"\0", b" ", b"\t", b":", b"9", b"-", b"\xff", b"chunked",
+            b"\r\nContent-Length: 3\r\n", b"\r\nTransfer-Encoding: chunked\r\n", b"\r\n\r\n",
+            bytes([numbers.randrange(256)])])
+    return bytes(data[:numbers.choice([None, None, len(data) // 2])])
+
+
+def strictly_read(h11, file, request_bytes, connection=None):
+    """Read the answer to a request as h11 does; return the connection, or None at its end."""
+    connection = connection or h11.Connection(h11.CLIENT)
+    connection.start_next_cycle() if connection.their_state is h11.DONE else None
+    method = "HEAD" if request_bytes[:5] == b"HEAD " else "GET"
+    connection.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+    connection.send(h11.EndOfMessage())
+    event = connection.next_event()
+    while type(event) is not h11.EndOfMessage:
+        if event is h11.NEED_DATA:
+            connection.receive_data(file.read1(65536))
+        event = connection.next_event()
+    return connection if connection.their_state is h11.DONE else None
+
+
+def test_server_speaks_to_a_strict_client(capfd):
+    h11 = pytest.importorskip("h11", reason="h11, the strict client, is not installed")
+    numbers, count, silent = random.Random(7), 0, 0
+    app = conforming_app()
+    app.add_url_rule("/code/<any(204, 205, 304, 599):status>", view_func=app.view_functions["status"],
+                     endpoint="code")
+    app.add_url_rule("/crash", "crash", lambda: (x for x in ["a", "b"]))
+    with serving(app) as talk:
+        while count < 5000:
+            requests = numbers.choices(GOOD_REQUESTS, k=20)
+            with talk.open(b"".join(requests)) as sock, sock.makefile("rb") as file:
+                connection = None
+                for one in requests:
+                    connection = strictly_read(h11, file, one, connection)
+                    assert connection is not None, one
+            count += len(requests)
+        while count < 10_000:
+            one = damaged(numbers.choice(GOOD_REQUESTS), numbers)
+            with talk.open(one) as sock, sock.makefile("rb") as file:
+                sock.shutdown(socket.SHUT_WR)
+                if file.peek(1):
+                    strictly_read(h11, file, one.removeprefix(b"\r\n"))
+                else:
+                    silent += 1     # Its head never ended.
+            count += 1
+    assert silent < 4000
+    assert "Traceback" not in capfd.readouterr().err
+
+
+MIXED_REQUESTS = 2000
+
+
+def test_server_leaves_nothing_behind(capfd):
+    # Uploads, streams, files, errors and clients that leave midway, 32 at once.
+    kinds = [got(), posted(b"a" * 500), posted(b"a" * 200_000), chunked(GOOD_CHUNKS), got(b"/stream"),
+             got(b"/", method=b"HEAD"), got(b"/static/todo.py"), uploaded(FILE, b"a" * 600_000),
+             got() * 3, b"rubbish\r\n\r\n", got(b"/ignored", b"Content-Length: 9\r\n", b"POST") + b"a"]
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+
+    def visit(talk, first):
+        answered = 0
+        for n in range(first, MIXED_REQUESTS, 32):
+            kind = kinds[n % len(kinds)]
+            if n % 5:
+                answered += len(statuses(talk(kind))) > 0
+            else:
+                with talk.open(kind[:len(kind) - n % 3]) as leaving:
+                    leaving.recv(n % 3 == 0 and kind is not kinds[-1])
+        return answered
+    with serving(conforming_app()) as talk, concurrent.futures.ThreadPoolExecutor(32) as visitors:
+        answered = sum(visitors.map(visit, [talk] * 32, range(32)))
+        assert answered == sum(n % 5 > 0 for n in range(MIXED_REQUESTS))
+        assert eventually(lambda: not talk.server._connections, 5)
     assert eventually(lambda: threading.active_count() == 1)
     assert before is None or len(os.listdir("/proc/self/fd")) == before
 
