@@ -1,12 +1,15 @@
-"""Time microflask's templates beside those of other engines.
+"""Time microflask's templates and its server beside those of others.
 
-Run:  python3 examples/benchmark.py [--rounds N]
+Run:  python3 examples/benchmark.py [--rounds N] [--only templates|server]
 Try:  it prints CPU milliseconds for each page, and how many times faster
-      microflask is than each engine that is installed (Jinja2, Mako, Bottle)
+      microflask is than each engine that is installed (Jinja2, Mako, Bottle);
+      then answers a second, and megabytes a second of a download, for each
+      server that is installed (Flask's own, waitress, cheroot, wsgiref)
 
-Each engine runs in a process of its own.  The rounds of the engines take turns
+Each engine and server runs in a process of its own.  Their rounds take turns
 and the median counts, because a machine is never quiet.  Before a page is
-timed, its text is compared with the one that microflask makes.
+timed, its text is compared with the one that microflask makes; every answer
+of a server is checked.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
+import selectors
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 ENGINES = ["microflask", "jinja2", "mako", "bottle"]
@@ -161,7 +168,7 @@ def start(engine: str) -> Any:
     return process, json.loads(process.stdout.readline())
 
 
-def compare(rounds: int) -> None:
+def compare_engines(rounds: int) -> None:
     """Time all engines that are installed and print the table."""
     running: dict[str, Any] = {}
     times: dict[str, dict[str, list[float]]] = {}
@@ -203,16 +210,223 @@ def show(times: dict[str, dict[str, list[float]]]) -> None:
                       f" {max(all_):.3f})  {middle / ours / 1000:5.2f}")
 
 
+# -- servers
+
+# name: (the app, the server): "tiny" is a WSGI app of one line, "hello" a view
+# that returns a string, in microflask or in Flask.
+SERVERS = {
+    "microflask, tiny": ("tiny", "microflask"),
+    "microflask, hello": ("microflask", "microflask"),
+    "Flask, hello": ("flask", "werkzeug"),
+    "Werkzeug, tiny": ("tiny", "werkzeug"),
+    "waitress, tiny": ("tiny", "waitress"),
+    "cheroot, tiny": ("tiny", "cheroot"),
+    "wsgiref, tiny": ("tiny", "wsgiref"),
+}
+CONNECTIONS = [1, 16, 64]
+SIZE = 10 * 1024 * 1024
+HELLO = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BIG = b"GET /big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def app_of(kind: str, path: str) -> Any:
+    """Return an app that answers / with hello and /big with a file."""
+    def tiny(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_big = environ["PATH_INFO"] == "/big"
+        start_response("200 OK", [
+            ("Content-Type", "application/octet-stream"),
+            ("Content-Length", str(SIZE if is_big else 5))])
+        if not is_big:
+            return [b"hello"]
+        file = open(path, "rb")
+        wrapper = environ.get("wsgi.file_wrapper")
+        return (wrapper(file, 65536) if wrapper
+                else iter(lambda: file.read(65536), b""))
+    if kind == "tiny":
+        return tiny
+    framework = importlib.import_module(kind)
+    app = framework.Flask("hello")
+    app.add_url_rule("/", "hello", lambda: "hello")
+    app.add_url_rule("/big", "big", lambda: framework.send_file(path))
+    return app
+
+
+def serve(name: str, port: int, path: str) -> None:
+    """Serve for ever what one row of SERVERS says."""
+    sys.path.insert(0, ROOT)
+    kind, server = SERVERS[name]
+    app = app_of(kind, path)
+    if server == "wsgiref":
+        from wsgiref.simple_server import make_server
+        make_server("127.0.0.1", port, app).serve_forever()
+    elif server == "waitress":
+        waitress: Any = importlib.import_module("waitress")
+        waitress.serve(app, host="127.0.0.1", port=port)
+    elif server == "cheroot":
+        cheroot: Any = importlib.import_module("cheroot.wsgi")
+        cheroot.Server(("127.0.0.1", port), app).start()
+    else:
+        theirs: Any = importlib.import_module(
+            "werkzeug.serving" if server == "werkzeug" else server)
+        theirs.run_simple("127.0.0.1", port, app, threaded=True)
+
+
+def connect(port: int, request: bytes) -> socket.socket:
+    """Return a connection that has sent a request."""
+    connection = socket.create_connection(("127.0.0.1", port), 10)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(request)
+    return connection
+
+
+def answer_of(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return head and body of the small answer."""
+    data = b""
+    while not data.endswith(b"\r\n\r\nhello"):
+        part = connection.recv(65536)
+        if not part:
+            sys.exit(f"No answer to {HELLO!r}, but {data!r}")
+        data += part
+    return data[:-5], data[-5:]
+
+
+def stays(port: int) -> bool:
+    """Say whether a server keeps connections, and check its answers."""
+    with connect(port, HELLO) as connection:
+        head, _ = answer_of(connection)
+        if b" 200 OK" not in head[:15]:
+            sys.exit(f"Not 200: {head!r}")
+        try:
+            connection.sendall(HELLO)
+            return bool(connection.recv(65536))
+        except OSError:
+            return False
+
+
+def answers_a_second(port: int, count: int, seconds: float = 0.7) -> float:
+    """Return how many requests are answered over some connections."""
+    selector, keeps, answered = selectors.DefaultSelector(), stays(port), 0
+    if count > 1 and not keeps:
+        return math.nan     # wsgiref listens to five, the others wait long.
+    for _ in range(count):
+        selector.register(connect(port, HELLO), 1, bytearray())
+    start = time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        for key, _ in selector.select(10):
+            connection: Any = key.fileobj
+            key.data.extend(connection.recv(65536))
+            if not key.data.endswith(b"\r\n\r\nhello"):
+                continue
+            answered += 1
+            key.data.clear()
+            if keeps:
+                connection.send(HELLO)
+                continue
+            selector.unregister(connection)
+            connection.close()
+            selector.register(connect(port, HELLO), 1, key.data)
+    seconds = time.perf_counter() - start
+    for key in list(selector.get_map().values()):
+        selector.unregister(key.fileobj)
+        key.fileobj.close()     # type: ignore[union-attr]
+    selector.close()
+    return answered / seconds
+
+
+def megabytes_a_second(port: int, path: str) -> float:
+    """Return how fast a file arrives."""
+    buffer, size = bytearray(SIZE + 65536), 0
+    start = time.perf_counter()
+    with connect(port, BIG) as connection:
+        while count := connection.recv_into(memoryview(buffer)[size:]):
+            size += count
+    seconds = time.perf_counter() - start
+    with open(path, "rb") as file:
+        if buffer[size - SIZE:size] != file.read():
+            sys.exit(f"Another file of {size} bytes: {bytes(buffer[:300])!r}")
+    return SIZE / 1e6 / seconds
+
+
+def launch(name: str, path: str) -> tuple[Any, int] | None:
+    """Return the process of a server and its port, None if not installed."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--server", name, str(port), path],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        try:
+            connect(port, b"").close()
+            return process, port
+        except OSError:
+            time.sleep(0.05)
+    return None
+
+
+def compare_servers(rounds: int) -> None:
+    """Time all servers that are installed and print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "big.bin")
+        with open(path, "wb") as file:
+            file.write(os.urandom(SIZE))
+        running = {name: launch(name, path) for name in SERVERS}
+        rates: dict[str, list[list[float]]] = {}
+        try:
+            for number in range(rounds):
+                print(f"\rround {number + 1} of {rounds}", end="",
+                      file=sys.stderr)
+                for name, found in running.items():
+                    if found is not None:
+                        rates.setdefault(name, []).append([
+                            *[answers_a_second(found[1], count)
+                              for count in CONNECTIONS],
+                            megabytes_a_second(found[1], path)])
+        finally:
+            for found in running.values():
+                if found is not None:
+                    found[0].kill()
+                    found[0].wait()
+    print(file=sys.stderr)
+    show_servers(rates)
+
+
+def show_servers(rates: dict[str, list[list[float]]]) -> None:
+    """Print the medians, and how often they go into the first row's."""
+    columns = [*[f"{count} connections" for count in CONNECTIONS], "MB/s"]
+    print(f"Python {sys.version.split()[0]}, answers a second over kept"
+          " connections, and a download: median (microflask's, by it)")
+    print(" " * 18, *[f"{column:>20}" for column in columns])
+    first: list[float] = []
+    for name in SERVERS:
+        if name not in rates:
+            print(f"{name:18} not installed")
+            continue
+        medians = [statistics.median(column) for column in zip(*rates[name])]
+        first = first or medians
+        print(f"{name:18}", *[
+            f"{median:12.0f} ({best / median:5.2f})"
+            for median, best in zip(medians, first)])
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", choices=["templates", "server"])
     parser.add_argument("--engine", help=argparse.SUPPRESS)
+    parser.add_argument("--server", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.engine:
         work(options.engine)
+    elif options.server:
+        name, port, path = options.server
+        serve(name, int(port), path)
     else:
-        compare(options.rounds)
+        if options.only != "server":
+            compare_engines(options.rounds)
+        if options.only != "templates":
+            compare_servers(options.rounds)
 
 
 if __name__ == "__main__":
