@@ -42,6 +42,7 @@ import threading
 import time
 import types
 import urllib.parse
+import urllib.request
 import uuid
 import warnings
 import weakref
@@ -20225,6 +20226,24 @@ def test_examples_keep_the_database_of_the_environment(database, tmp_path):
     assert (tmp_path / "TODO.db").is_file()
 
 
+@pytest.mark.parametrize("ending", ["POST /stop", "Ctrl-C"])
+def test_examples_watch_a_tool(ending):
+    path = os.path.join(HERE, "examples", "tool_dashboard.py")
+    with subprocess.Popen([sys.executable, path, "60"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        url = re.search(r"http://\S+/", process.stdout.readline())[0]
+        with urllib.request.urlopen(url, timeout=9) as page:
+            assert b" of 100 steps done" in page.read()
+        if ending == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            with urllib.request.urlopen(url + "stop", data=b"", timeout=9) as page:
+                assert page.status == 202
+        told, wrong = process.communicate(timeout=9)
+    assert process.returncode == 0 and wrong.count("Traceback") == 0
+    assert re.fullmatch(r"Did \d+ of 100 steps\.\n", told)
+
+
 LESSON_5 = [
     # text                     what is printed
     ("1 + 2 is ${1 + 2}",      "1 + 2 is 3"),
@@ -20254,6 +20273,15 @@ def test_readme_code_runs(number, monkeypatch):
     names = {"__name__": "readme"}
     exec(README_CODE[number], names)
     assert names["app"].test_client().get("/hello/Ada").text == "Hello, Ada!"
+
+
+def test_readme_serves_while_a_tool_works(capfd):
+    code = re.search(r"```py\n(.*?)```", README, re.S)[1]
+    code = code.replace("...", "page = urlopen(url, timeout=9).read()")
+    names = {"make_server": microflask.make_server, "app": server_app(),
+             "urlopen": lambda url, timeout: urllib.request.urlopen(url + "x", timeout=timeout)}
+    exec(code, names)
+    assert names["page"] == b"'x' 127.0.0.1"
 
 
 README_NAMES = {
