@@ -7722,16 +7722,16 @@ class _Server(_Lazy):
             self._is_done.set()
 
     def _close_all(self):
+        """Let answers that have begun end, for a moment; close the rest."""
         self._selector.close()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(2)
         for _ in self._workers:
             self._jobs.put(None)
         until = time.monotonic() + 0.5
         for worker in self._workers:
             worker.join(max(until - time.monotonic(), 0))
         for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(2)
             connection.sock.close()
 
     def _accept(self):
