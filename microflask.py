@@ -190,7 +190,9 @@ __all__ = [
     # 19
     "ImportStringError", "import_string", "ConfigAttribute", "Config",
     # 20
-    "ProxyFix", "DispatcherMiddleware", "make_server", "run_simple",
+    "ProxyFix", "DispatcherMiddleware", "error_page",
+    "is_running_from_reloader", "run_with_reloader", "make_server",
+    "run_simple",
     # 21
     "encode_multipart", "EnvironBuilder", "create_environ", "Cookie",
     "TestResponse", "ClientRedirectError", "FlaskClient", "Client",
@@ -7013,9 +7015,8 @@ class Config(dict):
 
 _CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_SERVED = frozenset("""
-    exclude_patterns extra_files load_dotenv passthrough_errors processes
-    reloader_interval reloader_type request_handler static_files
-    use_debugger use_evalex use_reloader""".split())
+    load_dotenv passthrough_errors processes reloader_type request_handler
+    static_files use_evalex""".split())
 
 
 def _printable(text):
@@ -7098,6 +7099,665 @@ class DispatcherMiddleware:
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
         environ["PATH_INFO"] = rest
         return self.mounts[prefix](environ, start_response)
+
+
+# -- the error page
+#
+# What a developer wants of an error, in this order: what went wrong, where in
+# the own code, with which values, for which request.  The page is a template
+# of section 15, so every value is escaped; it has no script, loads nothing and
+# takes no input.  Foreign code runs only where a value or an error is asked
+# for its text: in a thread that is not waited for when it takes too long.
+# Only this machine sees the page, and secrets are hidden: by their names, and
+# by their values wherever else these turn up.
+
+_LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
+_SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | csrf
+    | authori[sz]ation | credential | signature | session_?id | api_?key
+    | (?<![a-z]) keys? (?![a-z]) )"""
+_SECRET_RE = re.compile(_SECRET, re.VERBOSE | re.IGNORECASE)
+# A secret inside a repr: "name": value, ("name", value) or name=value.
+_NAMED_SECRET_RE = re.compile(rf"""({_SECRET}
+    [\w-]{{0,40}} (?:["'] \s{{0,9}} [:,] | \s? =) \s{{0,9}})
+    (\[[^]]*\]? | [bru]? '(?:[^'\\]|\\.)*' | [bru]? "(?:[^"\\]|\\.)*"
+    | [^\s,;&)}}\]]+)""", re.VERBOSE | re.IGNORECASE)
+_HIDDEN = "(hidden)"
+_MOST_ERRORS, _MOST_FRAMES, _MOST_VALUES = 20, 40, 60
+
+
+def _is_local(environ):
+    """Return True if client, proxies and host are this machine.
+
+    The host counts because a foreign name may lead to it (DNS rebinding).
+    """
+    environ = {**environ, **environ.get("werkzeug.proxy_fix.orig", {})}
+    clients = [environ.get("REMOTE_ADDR") or "", *filter(
+        None, environ.get("HTTP_X_FORWARDED_FOR", "").split(","))]
+    name = environ.get("SERVER_NAME", "").lower()
+    host = _PORT_RE.sub("", environ.get("HTTP_HOST", name).lower())
+    return ("HTTP_FORWARDED" not in environ
+            and all(_LOOPBACK_RE.fullmatch(part.strip()) for part in clients)
+            and (host in ("localhost", name) or host.endswith(".localhost")
+                 or bool(_LOOPBACK_RE.fullmatch(host))))
+
+
+def _related(error):
+    """Return [(how it is related, error)]: itself, its members, its causes."""
+    found: Any = []
+    waiting, seen = [("", error)], set()
+    while waiting and len(found) < _MOST_ERRORS:
+        relation, error = waiting.pop(0)
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        found.append((relation, error))
+        members = getattr(error, "exceptions", None)
+        near = [(f"{number} of {len(members)} in the group", member)
+                for number, member in enumerate(members, 1)
+                ] if isinstance(members, tuple) else []
+        if error.__cause__ is not None:
+            near.append(("It was raised because of", error.__cause__))
+        elif error.__context__ and not error.__suppress_context__:
+            near.append(("It was raised while handling", error.__context__))
+        waiting[:0] = near
+    return found
+
+
+def _tracebacks(error):
+    """Return the places an error came through, the innermost last."""
+    found, tb = [], error.__traceback__
+    while tb is not None:
+        found.append(tb)
+        tb = tb.tb_next
+    return found
+
+
+def _in_time(function, *args, seconds=0.5):
+    """Return what a function returns, or a note if it fails or is slow."""
+    import threading    # for servers only
+    answers = []
+
+    def run():
+        try:
+            answers.append(function(*args))
+        except BaseException as error:
+            answers.append(f"(not shown: it raised {type(error).__name__})")
+
+    thread = threading.Thread(
+        target=contextvars.copy_context().run, args=(run,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else "(not shown: it takes too long)"
+
+
+def _short_repr():
+    """Return a repr() that does not walk through all of a huge value."""
+    import reprlib      # for the error page only
+
+    def of_bytes(value, level):
+        rest = f"... ({len(value)} bytes)" if value[400:] else ""
+        return repr(value[:400]) + rest
+
+    def of_int(value, level):
+        bits = value.bit_length()
+        return f"(an int of {bits} bits)" if bits > 9999 else repr(value)
+
+    short: Any = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxother = 4, 400, 4000
+    short.maxdict = short.maxlist = short.maxtuple = short.maxset = 20
+    short.repr_bytes = short.repr_bytearray = of_bytes
+    short.repr_int = of_int
+    return short.repr
+
+
+def _is_library(code):
+    """Return True for this file, the standard library and installed code."""
+    name = code.co_filename
+    return (name in (_is_library.__code__.co_filename, os.__file__)
+            or name.startswith(("<frozen", os.path.dirname(os.__file__)))
+            or bool(re.search(r"[\\/](site|dist)-packages[\\/]", name)))
+
+
+def _lines_of(filename, names):
+    """Return the lines of a module, or of a template's text."""
+    import linecache    # for the error page only
+    if "__page" in names:
+        return names["__loader__"].get_source("").splitlines()
+    try:
+        linecache.checkcache(filename)
+        return linecache.getlines(filename, names)
+    except Exception:   # Of a loader, or of text that is not in its encoding.
+        return []
+
+
+def _place_of(tb):
+    """Return (first line, last line, start, end) of the part that failed."""
+    positions = getattr(tb.tb_frame.f_code, "co_positions", tuple)  # in 3.11
+    place = next(itertools.islice(positions(), tb.tb_lasti // 2, None), ())
+    if None not in place and place[:1] == (tb.tb_lineno,):
+        return place
+    return tb.tb_lineno, tb.tb_lineno, 0, 0
+
+
+def _advice_on(error, adapter):
+    """Return (heading, lines): what may have been meant; or None."""
+    import difflib      # Costs 3 ms at start and is only needed here.
+
+    def nearest(text, pairs):
+        def likeness(pair):
+            return difflib.SequenceMatcher(
+                None, str(pair[0])[:200], str(text)[:200]).ratio()
+        return [f"{found}  \N{RIGHTWARDS ARROW}  {other}" for found, other
+                in sorted(pairs, key=likeness, reverse=True)[:6]]
+
+    if isinstance(error, MethodNotAllowed):
+        return "Allowed methods", sorted(error.valid_methods or ())
+    if isinstance(error, NotFound) and adapter is not None:
+        return "The nearest rules", nearest(adapter.path_info, [
+            (rule, rule.endpoint) for rule in adapter.map.iter_rules()])
+    if isinstance(error, BuildError) and error.adapter is not None:
+        return "The nearest endpoints", nearest(error.endpoint, [
+            (rule.endpoint, rule) for rule in error.adapter.map.iter_rules()])
+    return None
+
+
+class _Report:
+    """What there is to say of an error, cut and with secrets hidden."""
+
+    secrets: Any = ()
+
+    def __init__(self, error: BaseException, environ: dict) -> None:
+        ctx = _cv_app.get(None)
+        self.ctx: Any = ctx if ctx is not None and ctx.has_request else None
+        self.request = ctx.request if self.ctx else Request(environ)
+        self.repr, self.deadline = _short_repr(), time.monotonic() + 3
+        errors = _related(error)
+        self.secrets = sorted(self.find_secrets(errors), key=len)[::-1]
+        self.errors = [self.told(*pair) for pair in errors]
+        self.advice = _advice_on(error, ctx and ctx.url_adapter)
+        self.tables = [(title, self.rows(pairs))
+                       for title, pairs in self.asked() if pairs]
+        self.target = f"{self.request.method} {self.text(self.request.path)}"
+        self.versions = (f"Python {sys.version.split()[0]} on {sys.platform},"
+                         f" microflask {__version__}")
+        self.plain = "\n".join(self.lines()) + "\n"
+
+    def find_secrets(self, errors):
+        """Yield the values that no text may show: long ones, by their name."""
+        pairs = [*self.request.headers] + [
+            ("cookie", value) for value in self.request.cookies.values()]
+        if self.ctx is not None:
+            pairs += self.ctx.app.config.items()
+        for name in ("args", "form"):
+            kept = vars(self.request).get(name, MultiDict())
+            pairs += kept.items(multi=True)
+        for _, error in errors:
+            for tb in _tracebacks(error):
+                pairs += [*tb.tb_frame.f_locals.items()]
+        for name, value in pairs:
+            if type(value) is str and _SECRET_RE.search(str(name)):
+                for part in (value, value.partition(" ")[2]):
+                    if len(part) >= 8:
+                        yield part
+
+    def text(self, value, most=2000):
+        """Return a text of a bounded length, without known secrets."""
+        text = value if isinstance(value, str) else _in_time(str, value)
+        text = text[:most * 4].encode("utf-8", "replace").decode()
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text if len(text) <= most else f"{text[:most]}..."
+
+    def shown(self, value, name=""):
+        """Return the repr of a value, unless its name says it is secret."""
+        if _SECRET_RE.search(str(name)):
+            return _HIDDEN
+        if time.monotonic() > self.deadline:
+            return "(not shown: the page takes too long)"
+        text = _in_time(self.repr, value)
+        text = _NAMED_SECRET_RE.sub(rf"\1{_HIDDEN}", text[:10_000])
+        return self.text(text, 800)
+
+    def rows(self, pairs):
+        """Return the rows of a table of names and values."""
+        return [(self.text(str(name), 200), self.shown(value, name))
+                for name, value in pairs[:_MOST_VALUES]]
+
+    def asked(self):
+        """Yield (title, pairs) of the request and what was read of it."""
+        request, kept = self.request, vars(self.request)
+        yield "Request", [(name, getattr(request, name, None)) for name in (
+            "method", "path", "endpoint", "view_args", "remote_addr")]
+        yield "Query", list(request.args.items(multi=True))
+        yield "Headers", list(request.headers)
+        # The body may be consumed, or yet to come: it is not touched here.
+        for name in ("form", "files"):
+            yield name.title(), list(
+                kept.get(name, MultiDict()).items(multi=True))
+        try:
+            yield "Session", list(dict(self.ctx.session).items())
+        except Exception:   # No context, no key, or an interface that fails.
+            return
+
+    def told(self, relation, error):
+        """Return the names of the page for one exception."""
+        kind = type(error)
+        name = kind.__qualname__ if kind.__module__ in (
+            "builtins", __name__) else f"{kind.__module__}.{kind.__qualname__}"
+        traces = _tracebacks(error)
+        half, left_out = _MOST_FRAMES // 2, len(traces) - _MOST_FRAMES
+        if left_out > 0:
+            traces[half:-half] = [None]
+        frames = [{"is_library": True, "left_out": left_out} if tb is None
+                  else self.frame(tb) for tb in traces]
+        unread = self.unread(error, traces)
+        frames += unread
+        if all(frame["is_library"] for frame in frames):
+            if isinstance(error, HTTPException):
+                frames = []
+            for frame in frames[-1:]:
+                frame["is_library"] = False
+        # Here the text of the error repeats the place.
+        message = self.text(getattr(error, "msg", None) or getattr(
+            error, "message", None) if unread else error).strip()
+        notes = [self.text(note) for note in getattr(
+            error, "__notes__", None) or ()]
+        return {"relation": relation, "name": name, "message": message,
+                "notes": notes, "frames": frames, "groups": [
+                    (folded, list(group)) for folded, group in
+                    itertools.groupby(frames[::-1], operator.itemgetter(
+                        "is_library"))]}
+
+    def frame(self, tb):
+        """Return the names of the page for one frame."""
+        frame = tb.tb_frame
+        names, code = frame.f_globals, frame.f_code
+        values = [(name, value)
+                  for name, value in dict(frame.f_locals).items()
+                  if not name.startswith("__")]
+        template = names.get("__page")
+        return {
+            "file": code.co_filename if template is None else template,
+            "line": tb.tb_lineno, "values": self.rows(values),
+            "function": getattr(code, "co_qualname", code.co_name)
+            if template is None else "template",
+            "source": self.excerpt(
+                _lines_of(code.co_filename, names), *_place_of(tb)),
+            "is_library": _is_library(code)}
+
+    def unread(self, error, traces):
+        """Return, as a frame, the place of what could not be compiled."""
+        line: Any = getattr(error, "lineno", None)
+        lines: list = []
+        column, end = getattr(error, "offset", None) or 1, None
+        if isinstance(error, TemplateSyntaxError):
+            file, column, end = error.name, error.column, 999
+            for tb in filter(None, traces):
+                for value in list(tb.tb_frame.f_locals.values()):
+                    if isinstance(value, Template):
+                        lines = value.template.splitlines()
+        elif isinstance(error, SyntaxError) and error.filename and line:
+            file, end = error.filename, getattr(error, "end_offset", None)
+            lines = _lines_of(file, {}) or (
+                [""] * (line - 1) + [error.text or ""])
+        if not lines:
+            return []
+        # These columns count characters, those of a frame count bytes.
+        text = lines[line - 1] if line <= len(lines) else ""
+        start, stop = (len(text[:max(number, 1) - 1].encode()) for number in (
+            column, end if end and end > column else column + 1))
+        return [{"file": file, "line": line, "function": "", "values": [],
+                 "source": self.excerpt(lines, line, line, start, stop),
+                 "is_library": False}]
+
+    def excerpt(self, lines, first, last, start, end):
+        """Return [(number, is failing, before, failing part, after)]."""
+        rows = []
+        for number in range(max(first - 4, 1), min(first + 4, len(lines)) + 1):
+            is_failing = number == first
+            data = lines[number - 1].rstrip("\r\n").encode("utf-8", "replace")
+            left, right = (start, end if first == last else len(data)
+                           ) if is_failing and end else (len(data),) * 2
+            rows.append((number, is_failing, *(self.text(part.decode(
+                "utf-8", "replace"), 400) for part in (
+                    data[:left], data[left:right], data[right:]))))
+        indent = min((len(row[2]) - len(row[2].lstrip())
+                      for row in rows if "".join(row[2:]).strip()), default=0)
+        return [(number, is_failing, before[indent:], part, after)
+                for number, is_failing, before, part, after in rows]
+
+    def lines(self):
+        """Yield the lines of the report as plain text."""
+        first = self.errors[0]
+        yield f"{first['name']}: {first['message']}".rstrip(": ")
+        if self.advice is not None:
+            yield from ("", f"{self.advice[0]}:")
+            yield from (f"  {line}" for line in self.advice[1])
+        for error in self.errors:
+            if error["frames"]:
+                yield from ("", f"{error['relation'] or 'Traceback'}"
+                            " (most recent call last):")
+            for frame in error["frames"]:
+                if "left_out" in frame:
+                    yield f"  ... {frame['left_out']} more frames ..."
+                    continue
+                place = f'  File "{frame["file"]}", line {frame["line"]}'
+                yield place + f", in {frame['function']}" * bool(
+                    frame["function"])
+                for _, is_failing, before, part, after in frame["source"]:
+                    if is_failing and not frame["is_library"]:
+                        before = before.lstrip()
+                        yield f"    {before}{part}{after}"
+                        if (before + after).strip() and part:
+                            yield f"    {' ' * len(before)}{'^' * len(part)}"
+            if error is not first or error["frames"]:
+                yield f"{error['name']}: {error['message']}".rstrip(": ")
+            yield from error["notes"]
+        yield from ("", self.target, self.versions)
+
+
+_ERROR_PAGE = Template("""\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${errors[0].name}: ${errors[0].message[:99]}</title>
+<style>
+:root { color-scheme: light dark; --back: #fff; --text: #1c1e21;
+  --soft: #667080; --line: #d9dee5; --box: #f5f6f8; --red: #b3261e;
+  --row: #fde9e7; --mark: #f7b5af }
+@media (prefers-color-scheme: dark) { :root { --back: #16181c; --text: #e4e6ea;
+  --soft: #98a2b0; --line: #343a43; --box: #1f2329; --red: #ff8a80;
+  --row: #3a2020; --mark: #8c2f28 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem;
+  background: var(--back); color: var(--text);
+  font: 16px/1.5 system-ui, sans-serif }
+h1 { margin: 0; font-size: 1rem; color: var(--red) }
+h2 { margin: 2rem 0 .5rem; font-size: 1.1rem }
+.message { margin: .2rem 0 0; font-size: 1.35rem; font-weight: 600;
+  line-height: 1.35; white-space: pre-wrap; overflow-wrap: anywhere }
+.soft, summary { color: var(--soft); overflow-wrap: anywhere }
+summary { cursor: pointer; padding: .3rem 0 }
+summary b { color: var(--text) }
+pre, code, td { font: .85rem/1.55 ui-monospace, monospace }
+pre { margin: 0; overflow-x: auto }
+.frame { margin: .6rem 0; padding: .3rem .8rem .6rem;
+  border: 1px solid var(--line); border-radius: .5rem }
+.source { padding: .4rem 0; background: var(--box); border-radius: .3rem }
+.source span { display: block; width: max-content; min-width: 100%;
+  padding-right: .8rem }
+.source i { display: inline-block; width: 3.2rem; padding-right: .8rem;
+  text-align: right; font-style: normal; color: var(--soft) }
+@media (max-width: 40rem) { .source span { width: auto; padding-left: 3.2rem;
+  white-space: pre-wrap; word-break: break-all }
+  .source i { margin-left: -3.2rem } }
+.source .failing { background: var(--row) }
+mark { background: var(--mark); color: inherit; border-radius: .15rem }
+table { width: 100%; border-collapse: collapse; table-layout: fixed }
+td { padding: .25rem .8rem .25rem 0; border-top: 1px solid var(--line);
+  vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere }
+td:first-child { width: 30%; color: var(--soft) }
+.copy { padding: .8rem; background: var(--box); border-radius: .5rem;
+  user-select: all; white-space: pre-wrap; overflow-wrap: anywhere }
+</style>
+$def table(rows):
+<table>
+$for name, value in rows:
+<tr><td>$name</td><td>$value</td></tr>
+$end
+</table>
+$end
+$def show(frame, is_open):
+$if "left_out" in frame:
+<p class="soft">${frame.left_out} more frames</p>
+$else:
+<details class="frame"${if is_open:} open${end}>
+<summary><b>${frame.function or "not compiled"}</b> in ${frame.file},
+line ${frame.line}</summary>
+$if frame.source:
+<pre class="source">${for number, is_failing, *parts in frame.source:}\
+<span${if is_failing:} class="failing"${end}><i>$number</i>${parts[0]}\
+${if parts[1]:}<mark>${parts[1]}</mark>${end}${parts[2]}</span>${end}</pre>
+$else:
+<p class="soft">There is no source to show.</p>
+$end
+$if frame["values"]:
+<details${if is_open == 1:} open${end}>\
+<summary>${frame["values"] | length} local variables</summary>
+${table(frame["values"])}
+</details>
+$end
+</details>
+$end
+$end
+$for error in errors:
+$if error.relation:
+<h2>${error.relation}</h2>
+$end
+<h1>${error.name}</h1>
+<p class="message">${error.message}</p>
+$for note in error.notes:
+<p>$note</p>
+$end
+$if loop.first:
+<p class="soft">$target</p>
+$if advice:
+<h2>${advice[0]}</h2>
+<ul>${for line in advice[1]:}<li><code>$line</code>${end}</ul>
+$end
+$end
+$for folded, frames in error.groups:
+$if folded:
+<details><summary>${frames | length} frames of libraries</summary>
+$for frame in frames:
+${show(frame, 0)}
+$end
+</details>
+$else:
+$for frame in frames:
+${show(frame, loop.index)}
+$end
+$end
+$end
+$end
+<h2>The request</h2>
+$for title, rows in tables:
+<details${if title == "Request":} open${end}><summary>$title</summary>
+${table(rows)}
+</details>
+$end
+<h2>Copy as text</h2>
+<p class="soft">One click selects all of it.</p>
+<pre class="copy">$plain</pre>
+<p class="soft">$versions. Shown in debug mode, on this machine only.</p>
+</html>
+""")
+
+
+def error_page(error: BaseException, environ: dict) -> Any:
+    """Return (content type, text) of a report; None if it may not be seen.
+
+    It is HTML for a browser, JSON for a client that asks for or sends JSON,
+    and otherwise plain text, as for curl.
+    """
+    if not _is_local(environ):
+        return None
+    report = _Report(error, environ)
+    accept = environ.get("HTTP_ACCEPT", "*/*")
+    wanted = accept + environ.get("CONTENT_TYPE", "")
+    kind = parse_accept_header(accept, MIMEAccept).best_match([
+        kind for kind in ("text/html", "application/json", "text/plain")
+        if kind in wanted or kind == "text/plain"])
+    if kind == "application/json":
+        first = report.errors[0]
+        return kind, _json.dumps(indent=2, obj={
+            "error": first["name"], "message": first["message"],
+            "advice": report.advice, "report": report.plain.splitlines()})
+    if kind == "text/html":
+        return "text/html; charset=utf-8", _ERROR_PAGE.render(vars(report))
+    return "text/plain; charset=utf-8", report.plain
+
+
+# -- the reloader
+#
+# Python can't take back an import, so a change needs a new process.  The
+# parent only starts the server as a child, again and again; a thread of the
+# child watches what it has imported and ends it when something has changed.
+# A child that breaks before it serves waits, in the parent, for the mend.
+
+_RESTART, _STOPPED = 3, 4   # Exit statuses of the child.
+
+
+def is_running_from_reloader() -> bool:
+    """Return True in the process that serves under the reloader."""
+    return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
+
+
+def _files_in(path):
+    """Yield a file, or the files of a folder, without what is hidden."""
+    if not os.path.isdir(path):
+        yield path
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name[0] not in "._" and
+                      name not in ("node_modules", "site-packages", "venv")]
+        yield from (os.path.join(folder, name) for name in names)
+
+
+def _stamps(paths, without=()):
+    """Return {file: what changes with it} of imported modules and paths."""
+    from fnmatch import fnmatch     # for the reloader only
+    files = [getattr(module, "__dict__", {}).get("__file__")
+             for module in list(sys.modules.values())]
+    for path in paths:
+        files += itertools.islice(_files_in(os.fspath(path)), 5000)
+    # What is away for a moment is being written.
+    return {file: stamp for file, stamp in (
+        (file, _stamp(file)) for file in files if isinstance(file, str)
+        and not any(fnmatch(file, pattern) for pattern in without))
+        if stamp is not None}
+
+
+def _watcher(paths, without, since):
+    """Return a function that returns a file that has changed, or None."""
+    known: dict = _stamps(paths, without)
+    for file, (changed, _) in known.items():
+        if file.endswith(".py") and since < changed < time.time_ns():
+            known[file] = None  # It was saved while the program started.
+
+    def changed_file():
+        for file, stamp in _stamps(paths, without).items():
+            if known.setdefault(file, stamp) != stamp:
+                return file
+        return None
+    return changed_file
+
+
+def _command():
+    """Return the command line that started this process."""
+    if hasattr(sys, "orig_argv"):       # from Python 3.10
+        return [sys.executable, *sys.orig_argv[1:]]
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    program = sys.argv[:1]
+    if spec is not None:
+        program = ["-m", re.sub(r"\.__main__\Z", "", spec.name)]
+    return [sys.executable, *program, *sys.argv[1:]]
+
+
+def _serve_watched(main, changed_file, interval):
+    """Call main(); exit when a file changes or the parent is gone."""
+    import signal       # for servers only
+    import threading
+    main_thread: Any = threading.main_thread()
+    parent, status = os.getppid(), 0
+
+    def watch():
+        nonlocal status
+        file = None
+        while file is None and os.getppid() == parent:
+            time.sleep(interval)
+            file = changed_file()
+        if file is not None:
+            status = _RESTART
+            print(f" * {file} has changed", file=sys.stderr, flush=True)
+        if hasattr(signal, "pthread_kill"):     # It interrupts waiting.
+            signal.pthread_kill(main_thread.ident, signal.SIGTERM)
+        else:       # pragma: no cover (Windows)
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(1)
+        os._exit(_RESTART)      # Something holds the main thread.
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as end:
+        if end.code not in (None, 0, _RESTART):
+            print(end.code, file=sys.stderr)
+            status = _STOPPED
+    sys.exit(status)
+
+
+def _run_child(paths, without, interval):
+    """Run the program in a child; return how that ended."""
+    import subprocess   # for servers only
+
+    def look():
+        return _stamps([*paths, *(file for file in _files_in(os.getcwd())
+                                  if file.endswith(".py"))], without)
+
+    before = look()
+    child = subprocess.Popen(_command(), env={
+        **os.environ, "WERKZEUG_RUN_MAIN": "true",
+        "MICROFLASK_STARTED": str(time.time_ns())})
+    try:
+        status = child.wait()
+    finally:
+        # It may end by itself, is asked to, and then made to.
+        for stop in (bool, child.terminate, child.kill):
+            stop()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(1)
+                break
+    if status in (0, _RESTART, _STOPPED):
+        return status
+    print(" * Waiting for a change", file=sys.stderr, flush=True)
+    while look() == before:
+        time.sleep(interval)
+    return _RESTART
+
+
+def run_with_reloader(main: Callable[[], Any], extra_files: Iterable = (),
+                      exclude_patterns: Iterable[str] = (),
+                      interval: float = 0.25) -> NoReturn:
+    """Call main() in a child process, anew whenever a file has changed.
+
+    Watched are the imported modules, `extra_files` and all files in folders
+    among these, without what fits a pattern such as "*/tests/*".  `interval`
+    is in seconds.
+    """
+    import signal       # for servers only
+    import threading
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("The reloader works in the main thread alone;"
+                           " elsewhere give use_reloader=False.")
+    paths, without = list(extra_files), list(exclude_patterns)
+    if is_running_from_reloader():
+        started = int(os.environ.get("MICROFLASK_STARTED") or time.time_ns())
+        _serve_watched(main, _watcher(paths, without, started), interval)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    status = _RESTART
+    try:
+        while status == _RESTART:
+            status = _run_child(paths, without, interval)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        status = 0
+    sys.exit(1 if status == _STOPPED else 0)
 
 
 # -- reading a request
@@ -7950,27 +8610,63 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
 
 
 def run_simple(hostname: str, port: int, application: Any,
+               use_reloader: bool = False, use_debugger: bool = False, *,
                threaded: bool = False, ssl_context: Any = None,
-               **options: Any) -> None:
-    """Serve an app until Ctrl-C, and say where."""
+               extra_files: Iterable | None = None,
+               exclude_patterns: Iterable[str] | None = None,
+               reloader_interval: float = 0.25, **options: Any) -> None:
+    """Serve an app until Ctrl-C, and say where.
+
+    `use_reloader` serves anew after each change, as run_with_reloader() does;
+    `use_debugger` lets an app in debug mode show its errors to this machine.
+    """
     unknown = set(options) - _NOT_SERVED
     if unknown:
         raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
+
+    def serve():
+        _serve(hostname, port, application, use_debugger, threaded,
+               ssl_context)
+
+    if not is_running_from_reloader():
+        _introduce(hostname, use_debugger, options)
+    if use_reloader:
+        run_with_reloader(serve, extra_files or (), exclude_patterns or (),
+                          reloader_interval)
+    else:
+        serve()
+
+
+def _introduce(hostname, use_debugger, options):
+    """Say what kind of server this is, and what it does without."""
+    notes = ["A server for development and small tools; for the open Internet"
+             " put the app behind gunicorn, waitress or uWSGI."]
+    if use_debugger and not (
+            hostname.startswith(("localhost", "unix:"))
+            or _LOOPBACK_RE.fullmatch(hostname)):
+        notes.append(f"Debug mode on {hostname}: other machines may reach it;"
+                     " only this one sees errors in full.")
+    notes += [f"{name} is not supported by this server"
+              for name in sorted(options) if options[name]]
+    for note in notes:
+        print(f" * {note}", file=sys.stderr, flush=True)
+
+
+def _serve(hostname, port, application, use_debugger, threaded, ssl_context):
     server = make_server(hostname, port, application, threaded, ssl_context)
+    if use_debugger:
+        server.base_environ["microflask.debugger"] = True
     scheme = "http" if ssl_context is None else "https"
     shown = f"[{hostname}]" if ":" in hostname else hostname
     where = (hostname if hostname.startswith("unix:")
              else f"{scheme}://{shown}:{server.port}")
-    print(" * A server for development and small tools; for the open Internet"
-          " put the app behind gunicorn, waitress or uWSGI.\n"
-          f" * Running on {where} (Ctrl-C stops it)",
+    print(f" * Running on {where} (Ctrl-C stops it)",
           file=sys.stderr, flush=True)
-    for name in sorted(name for name in options if options[name]):
-        print(f" * {name} is not supported by this server", file=sys.stderr)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        print(file=sys.stderr)
+        if not is_running_from_reloader():
+            print(file=sys.stderr)
     finally:
         server.server_close()
 
@@ -9998,7 +10694,8 @@ class Flask(Scaffold):
         """Serve the app on this machine until Ctrl-C; not for production.
 
         Host and port come from SERVER_NAME if that is set, otherwise they are
-        127.0.0.1 and 5000.  Port 0 takes a free one.
+        127.0.0.1 and 5000.  Port 0 takes a free one.  In debug mode errors
+        are shown in full, and a change of a file starts it anew.
         """
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
             print(" * Ignoring a call to 'app.run()': the command line serves"
@@ -10009,7 +10706,13 @@ class Flask(Scaffold):
         name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
         if port is None:
             port = _number(number) or 5000
-        options.setdefault("threaded", True)
+        options = {"threaded": True, "use_reloader": self.debug,
+                   "use_debugger": self.debug, **options}
+        if options["use_reloader"]:
+            watched = list(options.get("extra_files") or ())
+            for each in (self, *self.blueprints.values()):
+                watched += getattr(each.jinja_loader, "searchpath", ())
+            options["extra_files"] = watched
         try:
             run_simple(host or name or "127.0.0.1", int(port), self, **options)
         finally:
@@ -10244,7 +10947,11 @@ class Flask(Scaffold):
         if e.code is None or isinstance(e, RoutingException):
             return e
         handler = self._find_error_handler(e)
-        return e if handler is None else self.ensure_sync(handler)(e)
+        if handler is not None:
+            return self.ensure_sync(handler)(e)
+        if e is _cv_app.get().request.routing_exception:
+            return self._debug_page(e, e.get_response()) or e
+        return e
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer what nobody handled by a 500, or raise it to the server."""
@@ -10253,6 +10960,10 @@ class Flask(Scaffold):
         if propagate is None:
             propagate = self.testing or self.debug
         if propagate:
+            page = self._debug_page(e, Response(status=500))
+            if page is not None:
+                self.log_exception((type(e), e, e.__traceback__))
+                return page
             try:
                 raise e
             finally:
@@ -10263,6 +10974,18 @@ class Flask(Scaffold):
         if handler is not None:
             answer = self.ensure_sync(handler)(answer)
         return self.finalize_request(answer, from_error_handler=True)
+
+    def _debug_page(self, e: Exception, response: Response) -> Response | None:
+        """Return a response with the error page, if the server wants one."""
+        environ = _cv_app.get().request.environ
+        if self.debug and environ.get("microflask.debugger"):
+            page = error_page(e, environ)
+            if page is not None:
+                response.headers["Content-Type"], text = page
+                response.set_data(text)
+                response.headers["Cache-Control"] = "no-store"
+                return response
+        return None
 
     def log_exception(self, exc_info: Any) -> None:
         """Log an exception, with its traceback, under the request's path."""
@@ -10397,8 +11120,7 @@ _LEFT_OUT = {name: reason for reason, names in {
         ProxyMiddleware SharedDataMiddleware""",
     "it is left out; any WSGI server can run the app":
         """BaseWSGIServer ForkingWSGIServer ThreadedWSGIServer
-        WSGIRequestHandler is_running_from_reloader load_ssl_context
-        make_ssl_devcert""",
+        WSGIRequestHandler load_ssl_context make_ssl_devcert""",
     "it is left out; annotate with typing.Any":
         """AfterRequestCallable AppOrBlueprintKey BeforeFirstRequestCallable
         BeforeRequestCallable ErrorHandlerCallable HeaderValue HeadersValue

@@ -47,6 +47,7 @@ import uuid
 import warnings
 import weakref
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta, timezone
 from types import SimpleNamespace
 from wsgiref.util import setup_testing_defaults
@@ -14032,32 +14033,68 @@ def test_server_leaves_nothing_behind(capfd):
     assert before is None or len(os.listdir("/proc/self/fd")) == before
 
 
-def test_run_simple_says_where_it_runs(monkeypatch, capsys):
-    served = []
+@pytest.fixture
+def served(monkeypatch):
+    """Replace server and reloader of run_simple; return the list of what was done."""
+    done = []
 
     class Server:
         port = 1234
 
+        def __init__(self):
+            self.base_environ = {}
+
         def serve_forever(self):
-            served.append("served")
+            done.append(self.base_environ)
             raise KeyboardInterrupt
 
         def server_close(self):
-            served.append("closed")
-    monkeypatch.setattr(microflask, "make_server", lambda *args: served.append(args) or Server())
+            done.append("closed")
+    monkeypatch.setattr(microflask, "make_server", lambda *args: done.append(args) or Server())
+    monkeypatch.setattr(microflask, "run_with_reloader",
+                        lambda main, *args: done.append(args) or sys.exit())
+    monkeypatch.delenv("WERKZEUG_RUN_MAIN", raising=False)
+    return done
+
+
+def test_run_simple_says_where_it_runs(served, capsys):
     microflask.run_simple("127.0.0.1", 0, echo_environ, threaded=True)
-    microflask.run_simple("::1", 0, echo_environ, use_reloader=True, use_debugger=False)
+    microflask.run_simple("::1", 0, echo_environ, processes=2, use_evalex=False)
     microflask.run_simple("unix:/x", 0, echo_environ, ssl_context="adhoc")
-    assert served == [("127.0.0.1", 0, echo_environ, True, None), "served", "closed",
-                      ("::1", 0, echo_environ, False, None), "served", "closed",
-                      ("unix:/x", 0, echo_environ, False, "adhoc"), "served", "closed"]
+    assert served == [("127.0.0.1", 0, echo_environ, True, None), {}, "closed",
+                      ("::1", 0, echo_environ, False, None), {}, "closed",
+                      ("unix:/x", 0, echo_environ, False, "adhoc"), {}, "closed"]
     told = capsys.readouterr().err
     assert re.match(r" \* A server for development and small tools;.* gunicorn", told)
     assert "Running on http://127.0.0.1:1234 " in told
     assert "Running on http://[::1]:1234 " in told and "Running on unix:/x " in told
-    assert "use_reloader is not supported" in told and "use_debugger" not in told
+    assert "processes is not supported" in told and "use_evalex" not in told
     with pytest.raises(TypeError, match="no option 'colour'"):
         microflask.run_simple("127.0.0.1", 0, echo_environ, colour="red")
+
+
+@pytest.mark.parametrize("host, warned", [
+    ("127.0.0.1", False), ("localhost", False), ("::1", False), ("unix:/x", False),
+    ("0.0.0.0", True), ("::", True), ("box.lan", True)])
+def test_run_simple_warns_who_debugs_in_public(served, capsys, host, warned):
+    # HTTP 152
+    microflask.run_simple(host, 0, echo_environ, use_debugger=True)
+    assert served[1] == {"microflask.debugger": True}
+    assert ("Debug mode on" in capsys.readouterr().err) == warned
+
+
+def test_run_simple_binds_nothing_before_the_reloader(served, monkeypatch, capsys):
+    for options, given in (({}, ((), (), 0.25)), (
+            {"extra_files": [".env"], "exclude_patterns": ["*x"], "reloader_interval": 2},
+            ([".env"], ["*x"], 2))):
+        with pytest.raises(SystemExit):
+            microflask.run_simple("127.0.0.1", 0, echo_environ, use_reloader=True, **options)
+        assert served.pop() == given and not served
+    assert "A server for" in capsys.readouterr().err
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    monkeypatch.setattr(microflask, "run_with_reloader", lambda main, *args: main())
+    microflask.run_simple("127.0.0.1", 0, echo_environ, use_reloader=True)
+    assert capsys.readouterr().err == " * Running on http://127.0.0.1:1234 (Ctrl-C stops it)\n"
 
 
 def test_server_names_are_printable():
@@ -14080,6 +14117,658 @@ def test_proxy_fix_lets_no_header_break_a_request(app, headers):
 def test_a_host_in_wrong_brackets_is_a_400(app, host):
     app.add_url_rule("/", "index", lambda: microflask.request.url)
     assert answer(app, environ_of("GET /", headers={"Host": host}))[0][:3] == "400"
+
+
+# -- the error page
+
+
+class Account:
+    """Something with a repr of its own."""
+
+    def __repr__(self):
+        return "Account(name='ann', password='hunter2', api_key=sesame)"
+
+
+class Slow:
+    """Something whose repr never comes."""
+
+    def __repr__(self):
+        time.sleep(30)
+
+
+class Broken:
+    """Something whose repr ends the program."""
+
+    __str__ = __repr__ = lambda self: sys.exit("no")
+
+
+def fail(value=None, error=None, **names):
+    """Raise an error, with a value among the local variables."""
+    raise error or ValueError("it is <b>wrong</b>")
+
+
+def caught(function, *args, **options):
+    """Return the exception that a function raises."""
+    try:
+        function(*args, **options)
+    except BaseException as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def report(error, line="GET /", accept="text/html", **options):
+    """Return the page of an error outside of any app, as text."""
+    headers = {"Accept": accept, **options.pop("headers", {})}
+    return microflask.error_page(error, environ_of(line, headers=headers, **options))[1]
+
+
+def rows(text):
+    """Return the rows of all tables of a page as {name: value}."""
+    return dict(re.findall("<tr><td>(.*?)</td><td>(.*?)</td></tr>", text, re.DOTALL))
+
+
+def debugged(app, line="GET /", headers=(), **options):
+    """Return the answer of an app in debug mode behind the server's flag."""
+    app.debug, app.testing = True, False
+    app.logger.disabled = True
+    headers = {"Accept": "text/html", **dict(headers)}
+    environ = environ_of(line, headers=headers, **options)
+    status, headers, body = answer(app, {**environ, "microflask.debugger": True})
+    return status, dict(headers), body.decode()
+
+
+# W1
+def test_error_page_escapes_everything(app):
+    nasty = "<script>alert(1)</script>"
+    app.add_url_rule("/<name>", "show", lambda name: fail(nasty, Exception(nasty)),
+                     methods=["POST"])
+    status, headers, text = debugged(
+        app, f"POST /{nasty[:9]}?{nasty}={nasty}", {"X-Nasty": nasty}, form={nasty: nasty})
+    assert status.startswith("500") and headers["Cache-Control"] == "no-store"
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "&lt;script&gt;alert(1)" in text and "<script" not in text
+    assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
+
+
+def test_error_page_shows_message_frames_and_values():
+    text = report(caught(fail, 4711))
+    assert text.index("ValueError</h1>") < text.index("it is &lt;b&gt;wrong", 999) \
+        < text.index("<b>fail</b>") < text.index("<b>caught</b>") < text.index("The request")
+    assert "<td>value</td><td>4711</td>" in text and 'class="failing"' in text
+    assert "One click selects" in text and "http" not in re.sub("<tr>.*", "", text).replace(
+        "http-equiv", "")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs the columns of 3.11")
+def test_error_page_marks_the_exact_part():
+    def divide(a, b):
+        return "é" and (a + 1) / (b - b)
+
+    assert "<mark>(a + 1) / (b - b)</mark>" in report(caught(divide, 1, 2))
+    plain = report(caught(divide, 1, 2), accept="*/*")
+    line, marks = re.search(r'    (return "é".*)\n    ( *\^+)\n', plain).groups()
+    assert line[marks.index("^"):] == "(a + 1) / (b - b)" and len(marks) == len(line)
+
+
+def test_error_page_folds_what_is_not_the_apps_own():
+    text = report(caught(json.loads, "{"))
+    assert re.search(r"<details><summary>\d frames of libraries</summary>", text)
+    only = caught(json.loads, "{")
+    only.__traceback__ = only.__traceback__.tb_next
+    assert re.search(r'<details class="frame" open>\s*<summary><b>[\w.]*raw_decode',
+                     report(only))
+    only.__traceback__ = None
+    assert "JSONDecodeError" in report(only)
+
+
+@pytest.mark.parametrize("name, value", [
+    ("password", "hunter2"), ("api_key", "sesame"), ("csrf_token", "abc"), ("key", "abc"),
+    ("SECRET", "abc"), ("value", {"password": "hunter2"}), ("value", Account()),
+    ("value", [("Cookie", "hunter2; abc")]), ("value", {"tokens": ["hunter2", "sesame"]}),
+    ("value", {"HTTP_AUTHORIZATION": "hunter2", "apiKey": b"sesame"}),
+    ("value", "password=hunter2")])
+def test_error_page_hides_secrets_by_their_names(name, value):
+    def raising():
+        exec(compile(f"def f({name}): return 1 / 0", "f.py", "exec"), made)
+        made["f"](value)
+
+    made = {}
+    found = rows(report(caught(raising)))[name]
+    assert "(hidden)" in found
+    assert not re.search("hunter2|sesame|abc", found), found
+
+
+def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
+    app.config["API_TOKEN"] = "a-token-of-the-app"
+
+    @app.route("/", methods=["POST"])
+    def index():
+        microflask.session["user"] = "ann"
+        microflask.session["csrf_token"] = "abcdefgh"
+        fail(error=ValueError(" ".join([
+            microflask.request.form["password"], microflask.request.args["token"],
+            microflask.request.cookies["id"], app.config["API_TOKEN"], "dXNlcjpw"])))
+
+    _, _, text = debugged(app, "POST /?token=in-the-query", {
+        "Cookie": "id=in-the-cookie", "Authorization": "Basic dXNlcjpw"},
+        form={"password": "in-the-form", "colour": "red"})
+    assert "<p class=\"message\">(hidden) (hidden) (hidden) (hidden) (hidden)</p>" in text
+    for secret in ("in-the-query", "in-the-cookie", "a-token-of", "in-the-form", "dXNlcjpw",
+                   "test key"):
+        assert secret not in text
+    for shown_row in ("<td>colour</td><td>&#39;red&#39;</td>",
+                      "<td>user</td><td>&#39;ann&#39;</td>",
+                      "<td>csrf_token</td><td>(hidden)</td>",
+                      "<td>Authorization</td><td>(hidden)</td>"):
+        assert shown_row in text
+
+
+# W9, H26
+@pytest.mark.parametrize("is_seen, changes", [
+    (True, {}), (True, {"REMOTE_ADDR": "::1", "HTTP_HOST": "[::1]:5000"}),
+    (True, {"REMOTE_ADDR": "127.4.5.6", "HTTP_HOST": "127.0.0.1:5000"}),
+    (True, {"REMOTE_ADDR": "::ffff:127.0.0.1", "HTTP_HOST": "app.localhost:5000"}),
+    (True, {"SERVER_NAME": "box.lan", "HTTP_HOST": "box.lan"}),
+    (True, {"HTTP_X_FORWARDED_FOR": "127.0.0.1, ::1"}),
+    (False, {"REMOTE_ADDR": "10.0.0.1"}), (False, {"REMOTE_ADDR": ""}),
+    (False, {"REMOTE_ADDR": "127.0.0.1.evil"}), (False, {"REMOTE_ADDR": None}),
+    (False, {"HTTP_HOST": "evil.example"}), (False, {"HTTP_HOST": "127.0.0.1.evil.example"}),
+    (False, {"HTTP_HOST": "localhost.evil.example"}), (False, {"HTTP_HOST": ""}),
+    (False, {"HTTP_X_FORWARDED_FOR": "1.2.3.4"}),
+    (False, {"HTTP_X_FORWARDED_FOR": "127.0.0.1, 1.2.3.4"}),
+    (False, {"HTTP_FORWARDED": "for=127.0.0.1"}),
+    (False, {"werkzeug.proxy_fix.orig": {"REMOTE_ADDR": "10.0.0.1"}}),
+    (False, {"werkzeug.proxy_fix.orig": {"HTTP_HOST": "evil.example"}})])
+def test_error_page_is_for_this_machine_only(is_seen, changes):
+    environ = {**environ_of("GET /"), **changes}
+    assert (microflask.error_page(ValueError(), environ) is not None) == is_seen
+
+
+def test_error_page_is_not_shown_without_debug_mode_server_and_loopback(app):
+    app.add_url_rule("/", "index", fail)
+    app.testing, app.logger.disabled = False, True
+    environ = {**environ_of("GET /"), "microflask.debugger": True}
+    assert b"it is" not in answer(app, environ)[2]
+    app.debug = True
+    pytest.raises(ValueError, answer, app, environ_of("GET /"))
+    pytest.raises(ValueError, answer, app, {**environ, "REMOTE_ADDR": "10.0.0.1"})
+    assert "it is" in debugged(app)[2]
+
+
+@pytest.mark.parametrize("accept, extra, kind", [
+    ("text/html,application/xhtml+xml,*/*;q=0.8", {}, "text/html; charset=utf-8"),
+    ("*/*", {}, "text/plain; charset=utf-8"), ("", {}, "text/plain; charset=utf-8"),
+    ("image/png", {}, "text/plain; charset=utf-8"), ("application/json", {}, "application/json"),
+    ("application/json, text/plain, */*", {}, "application/json"),
+    ("*/*", {"json_": {"a": 1}}, "application/json"),
+    ("text/html, */*;q=0.1", {"json_": {}}, "text/html; charset=utf-8")])
+def test_error_page_speaks_the_clients_language(accept, extra, kind):
+    environ = environ_of("POST /", headers={"Accept": accept}, **extra)
+    found, text = microflask.error_page(caught(fail), environ)
+    assert found == kind
+    if kind == "application/json":
+        told = json.loads(text)
+        assert told["error"] == "ValueError" and told["message"] == "it is <b>wrong</b>"
+        assert told["advice"] is None and "POST /" in told["report"]
+    if kind.startswith("text/plain"):
+        assert text.startswith("ValueError: it is <b>wrong</b>\n\nTraceback (")
+        assert re.search(r'File ".*", line \d+, in fail\n    raise error or', text)
+
+
+def test_error_page_survives_values_that_fail_are_huge_or_slow():
+    for value, note in (
+            (Slow(), "it takes too long"), (Broken(), "it raised SystemExit"),
+            ("x" * 10**7, "xxx...xxx"), (b"x" * 10**7, "(10000000 bytes)"),
+            (bytearray(9), "bytearray(b&#39;"), (list(range(10**6)), "18, 19, ...]"),
+            (1 << 20_000, "(an int of 20001 bits)"), ("\ud800", "ud800"),
+            ({"a": {"b": [[[[[]]]]]}}, "[...]"), (type("", (), {
+                "__repr__": lambda self: "\ud800"})(), "?")):
+        begin = time.monotonic()
+        text = report(caught(fail, value))
+        assert note in rows(text)["value"]
+        assert time.monotonic() - begin < 5 and len(text) < 40_000
+        text.encode()
+    assert "(not shown: it raised" in report(caught(fail, error=Exception(Broken())))
+
+    def slow(one, two, three, four, five, six, seven, eight):
+        fail()
+
+    text = report(caught(slow, *[Slow()] * 8))
+    assert "(not shown: the page takes too long)" in text
+    assert len(report(Exception("x" * 10**7))) < 20_000
+
+
+def test_error_page_shows_causes_and_contexts_once():
+    def chained():
+        try:
+            try:
+                fail(error=KeyError("first"))
+            except KeyError as error:
+                raise ValueError("second") from error
+        except ValueError:
+            raise RuntimeError("third")
+
+    text = report(caught(chained))
+    assert [text.index(f"{name}</h1>") for name in (
+        "RuntimeError", "ValueError", "KeyError")] == sorted(
+        text.index(f"{name}</h1>") for name in ("RuntimeError", "ValueError", "KeyError"))
+    assert "raised while handling</h2>" in text and "raised because of</h2>" in text
+    error = caught(chained)
+    error.__context__.__cause__.__context__ = error
+    assert report(error).count("<h1>") == 3
+    hidden = caught(chained)
+    hidden.__suppress_context__ = True
+    assert report(hidden).count("<h1>") == 1
+
+
+def test_error_page_shows_groups_and_notes():
+    group = type("Group", (Exception,), {"exceptions": (ValueError("one"), KeyError("two"))})()
+    group.__notes__ = ["a <note>"]
+    text = report(group)
+    assert "1 of 2 in the group" in text and "2 of 2 in the group" in text
+    assert "<p>a &lt;note&gt;</p>" in text
+    assert "a <note>" in report(group, accept="*/*")
+    many = type("Group", (Exception,), {"exceptions": tuple(map(ValueError, range(99)))})()
+    assert report(many).count("<h1>") == 20
+
+
+def test_error_page_cuts_deep_recursion():
+    def deep(n):
+        return deep(n + 1)
+
+    text = report(caught(deep, 0))
+    assert re.search(r"\d+ more frames", text) and text.count('<details class="frame"') == 40
+    assert "more frames ..." in report(caught(deep, 0), accept="*/*")
+
+
+def test_error_page_reads_other_encodings_and_does_without_a_source(tmp_path):
+    for name, head in (("latin", b"# -*- coding: latin-1 -*-\n"), ("broken", b"")):
+        path = tmp_path / f"{name}.py"
+        path.write_bytes(head + b"def f(x):\n    return '\xe9' + x\n")
+        names = {}
+        exec(compile(path.read_bytes().decode("latin-1"), str(path), "exec"), names)
+        text = report(caught(names["f"], 1))
+        assert ("&#39;é&#39;" in text) == (name == "latin")
+    exec("def f(x):\n    return 1 / x", names)
+    assert "There is no source to show." in report(caught(names["f"], 0))
+
+
+def test_error_page_shows_where_python_could_not_be_read(tmp_path):
+    path = tmp_path / "wrong.py"
+    path.write_text("x = 1\ny = (1 +\nz = é é\n", encoding="utf-8")
+    error = caught(compile, path.read_text(encoding="utf-8"), str(path), "exec")
+    text = report(error)
+    assert f"not compiled</b> in {path}" in text and "<mark>" in text
+    text = report(caught(compile, "x = = 1", "nowhere.py", "exec"))
+    assert "x = <mark>=</mark> 1" in text
+    assert "SyntaxError" in report(SyntaxError("bare"))
+
+
+def test_error_page_shows_templates(app, tmp_path):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text("<ul>\n<li>${1 / n}\n</ul>")
+    (tmp_path / "templates" / "wrong.html").write_text("<ul>\n$if x >:\n</ul>")
+    site = microflask.Flask("site", root_path=str(tmp_path))
+    site.add_url_rule("/<name>", "show", lambda name: microflask.render_template(name, n=0))
+    site.add_url_rule("/text/", "text", lambda: microflask.render_template_string("${x.y.z()}"))
+    text = debugged(site, "GET /page.html")[2]
+    assert "<b>template</b> in page.html,\nline 2" in text
+    assert "&lt;li&gt;${<mark>1 / n</mark>}" in text or sys.version_info < (3, 11)
+    assert rows(text)["n"] == "0" and "__context" not in rows(text)
+    text = debugged(site, "GET /wrong.html")[2]
+    assert "$if <mark>x &gt;:</mark>" in text and "not compiled</b> in wrong.html" in text
+    assert "${" in debugged(site, "GET /text/")[2]
+
+
+def test_error_page_tells_what_was_probably_meant(app):
+    app.add_url_rule("/orders/<int:number>", "order", lambda number: "", methods=["POST"])
+    app.add_url_rule("/build", "build", lambda: microflask.url_for("ordr", number=1))
+    app.add_url_rule("/gone", "gone", lambda: microflask.abort(404))
+    status, headers, text = debugged(app, "GET /ordrs/7")
+    assert status.startswith("404") and "<h2>The nearest rules</h2>" in text
+    assert text.index("/orders/&lt;int:number&gt;") < text.index("/build")
+    assert "frames of libraries" not in text and 'class="frame"' not in text
+    status, headers, text = debugged(app, "GET /orders/7")
+    assert status.startswith("405") and "<li><code>OPTIONS</code><li><code>POST</code>" in text
+    assert set(headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+    status, headers, text = debugged(app, "GET /build")
+    assert status.startswith("500") and "<h2>The nearest endpoints</h2>" in text
+    assert "order  →  /orders/&lt;int:number&gt;" in text
+    assert "order  →  /orders/<int:number>" in debugged(app, "GET /build", {"Accept": "*/*"})[2]
+    assert "nearest" not in debugged(app, "GET /gone")[2]
+    assert "nearest" not in report(microflask.BuildError("x", {}, None))
+    assert "nearest" not in report(microflask.NotFound())
+
+
+def test_error_page_never_reads_the_body(app):
+    def reads():
+        microflask.request.environ["wsgi.input"].read(3)
+        fail()
+
+    app.add_url_rule("/", "index", reads, methods=["POST"])
+    text = debugged(app, "POST /", form={"colour": "red"})[2]
+    assert "it is &lt;b&gt;wrong" in text and "colour" not in rows(text)
+
+
+# -- the reloader
+
+SERVED = """
+import os, sys, threading, time
+import part
+import microflask
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{part.value} {os.getpid()} {os.getppid()}".encode()]
+
+def main():
+    HOW
+    microflask.run_simple("127.0.0.1", int(sys.argv[1]), app)
+
+microflask.run_with_reloader(main, ["pages", ".env"], interval=0.05)
+"""
+
+
+def awaited(function, seconds=20):
+    """Return what a function returns as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (value := function()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return value
+
+
+def is_running(number):
+    """Return True if there is a process, and it is not a dead one."""
+    with contextlib.suppress(OSError):
+        return " Z " not in pathlib.Path(f"/proc/{number}/stat").read_text()
+    return False
+
+
+class Reloaded:
+    """A program that runs under the reloader."""
+
+    def __init__(self, path, how="pass", served=SERVED):
+        self.path = path
+        (path / "pages").mkdir()
+        (path / "part.py").write_text("value = 'one'")
+        (path / "pages" / "a.html").write_text("a")
+        (path / ".env").write_text("a")
+        (path / "program.py").write_text(served.replace("HOW", how))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        # A background job of a shell may have been told to ignore Ctrl-C.
+        program = ("import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv("
+                   "sys.executable, [sys.executable, '-B', *sys.argv[1:]])")
+        with open(path / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", program, "program.py", str(self.port)], cwd=path,
+                env={**os.environ, "PYTHONPATH": HERE}, start_new_session=True, stderr=log)
+
+    def answer(self):
+        """Return an answer, or nothing while nobody answers."""
+        with contextlib.suppress(OSError), socket.create_connection(
+                ("127.0.0.1", self.port), 2) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return connection.makefile().read()
+        return ""
+
+    def get(self):
+        """Return the words of the last line of an answer, or None."""
+        return self.answer().split("\n")[-1].split() or None
+
+    def children(self):
+        """Return the numbers of its child processes."""
+        number = self.process.pid
+        return pathlib.Path(f"/proc/{number}/task/{number}/children").read_text().split()
+
+    def log(self):
+        return (self.path / "log").read_text()
+
+
+@pytest.fixture
+def reloaded(tmp_path):
+    """Return a function that starts a program under the reloader."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Reloaded(tmp_path, *args, **options))
+        return started[-1]
+    yield start
+    for program in started:
+        with contextlib.suppress(OSError):
+            os.killpg(program.process.pid, 9)
+        program.process.wait()
+
+
+def test_reloader_restarts_for_modules_folders_and_files(reloaded, tmp_path):
+    program = reloaded()
+    _, child, parent = awaited(program.get)
+    assert int(parent) == program.process.pid
+    for file, text in (("part.py", "value = 'second'"), ("pages/a.html", "longer"),
+                       (".env", "longer")):
+        begin = time.monotonic()
+        (tmp_path / file).write_text(text)
+        before = child
+        _, child, _ = awaited(lambda: (answer := program.get())
+                                 and answer[1] != before and answer)
+        assert time.monotonic() - begin < 6 and not is_running(before), file
+        assert f"{file} has changed" in program.log()
+    assert program.get()[0] == "second"
+
+
+DEBUGGED = """
+import sys
+import microflask
+
+app = microflask.Flask(__name__, template_folder="pages")
+
+@app.route("/")
+def index():
+    import part
+    return microflask.render_template("a.html")
+
+if __name__ == "__main__":
+    app.run(port=int(sys.argv[1]), debug=True, reloader_interval=0.05)
+"""
+
+
+def test_app_in_debug_mode_shows_errors_and_restarts(reloaded, tmp_path):
+    program = reloaded(served=DEBUGGED)
+    assert awaited(program.get) == ["a"]
+    (tmp_path / "part.py").write_text("value = (")
+    (tmp_path / "pages" / "a.html").write_text("mended")
+    awaited(lambda: program.log().count("Running on") == 2)
+    told = awaited(program.answer)
+    assert told.startswith("HTTP/1.1 500 ") and "\n\nSyntaxError: " in told
+    (tmp_path / "part.py").write_text("value = 1")
+    assert awaited(lambda: program.get() == ["mended"])
+    os.killpg(program.process.pid, 2)
+    assert program.process.wait(5) == 0
+    notes = re.findall(r"^ \* (\w+ \w+ \w+|.*changed$)", program.log(), re.MULTILINE)
+    assert notes == ["A server for", "Running on http", f"{tmp_path}/pages/a.html has changed",
+                     "Running on http"]
+
+
+def test_reloader_waits_for_the_mend_of_a_syntax_error(reloaded, tmp_path):
+    program = reloaded()
+    awaited(program.get)
+    (tmp_path / "part.py").write_text("value = (")
+    awaited(lambda: "Waiting for a change" in program.log())
+    assert "SyntaxError" in program.log() and program.get() is None
+    (tmp_path / "part.py").write_text("import new\nvalue = new.value")
+    awaited(lambda: program.log().count("Waiting for a change") == 2)
+    time.sleep(0.3)
+    (tmp_path / "new.py").write_text("value = 'mended'")
+    (tmp_path / "part.py").write_text("import new\nvalue = new.value\n")
+    assert awaited(program.get)[0] == "mended"
+
+
+def test_reloader_waits_when_main_fails(reloaded, tmp_path):
+    program = reloaded("if part.value == 'one': raise ValueError('not yet')")
+    awaited(lambda: "Waiting for a change" in program.log())
+    assert "ValueError: not yet" in program.log()
+    (tmp_path / "part.py").write_text("value = 'second'")
+    assert awaited(program.get)[0] == "second"
+
+
+@pytest.mark.parametrize("number, to_group, status", [
+    (2, True, 0), (2, False, 0), (15, False, 0), (9, False, -9)])
+def test_reloader_leaves_no_process_behind(reloaded, number, to_group, status):
+    program = reloaded()
+    _, child, parent = awaited(program.get)
+    (os.killpg if to_group else os.kill)(program.process.pid, number)
+    assert program.process.wait(5) == status
+    awaited(lambda: not is_running(child))
+    assert program.get() is None
+    assert "Traceback" not in program.log()
+
+
+def test_reloader_restarts_what_does_not_want_to_end(reloaded, tmp_path):
+    program = reloaded("threading.Thread(target=time.sleep, args=(60,)).start()")
+    awaited(program.get)
+    (tmp_path / "part.py").write_text("value = 'second'")
+    awaited(lambda: (program.get() or " ")[0] == "second")
+
+
+def test_reloader_ends_with_its_program(reloaded):
+    program = reloaded("sys.exit('no port')")
+    assert program.process.wait(5) == 1 and "no port" in program.log()
+
+
+def test_reloader_ends_quietly_with_its_program(reloaded):
+    assert reloaded("sys.exit()").process.wait(5) == 0
+
+
+def test_reloader_watches_modules_files_and_folders(tmp_path):
+    for name in ("a.txt", "inner/b.txt", ".git/c.txt", "node_modules/d.txt", "venv/e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    missing = tmp_path / "missing.txt"
+    changed = microflask._watcher([tmp_path, missing], ["*/b.txt"], 0)
+    assert set(microflask._stamps([tmp_path], [])) - set(microflask._stamps([], [])) == {
+        str(tmp_path / "a.txt"), str(tmp_path / "inner" / "b.txt")}
+    assert microflask.__file__ in microflask._stamps([], [])
+    changed = microflask._watcher([tmp_path, missing], ["*/b.txt"], time.time_ns())
+    (tmp_path / ".git" / "c.txt").write_text("longer")
+    (tmp_path / "inner" / "b.txt").write_text("longer")
+    missing.write_text("")
+    assert changed() is None    # What is new was not changed.
+    (tmp_path / "a.txt").unlink()
+    assert changed() is None    # It may be on its way to be written.
+    (tmp_path / "a.txt").write_text("longer")
+    assert changed() == str(tmp_path / "a.txt")
+
+
+def test_reloader_sees_what_was_saved_while_the_program_started(tmp_path):
+    began = time.time_ns() - 10 ** 9
+    module, text, later = (tmp_path / name for name in ("a.py", "a.txt", "later.py"))
+    for path in (text, later, module):
+        path.write_text("")
+    os.utime(later, ns=(began + 10 ** 14, began + 10 ** 14))   # A clock is wrong.
+    assert microflask._watcher([text, later], [], began)() is None
+    assert microflask._watcher([module], [], time.time_ns())() is None
+    assert microflask._watcher([module], [], began)() == str(module)
+
+
+def test_reloader_repeats_its_command_line(monkeypatch):
+    if hasattr(sys, "orig_argv"):
+        assert microflask._command()[1:] == sys.orig_argv[1:]
+        monkeypatch.delattr(sys, "orig_argv")
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", ["program.py", "x"])
+    assert microflask._command()[-2:] == ["program.py", "x"]
+    main.__spec__ = SimpleNamespace(name="site.__main__")
+    assert microflask._command()[-3:] == ["-m", "site", "x"]
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Return a function that runs main() as the child would, here.
+
+    It returns the exit status.  The thread that watches is ended after it.
+    """
+    before, threads = signal.getsignal(signal.SIGTERM), threading.enumerate()
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
+    monkeypatch.setattr(os, "_exit", lambda status: None)
+
+    def run(main, paths=()):
+        with pytest.raises(SystemExit) as end:
+            microflask.run_with_reloader(main, paths, interval=0.3)
+        monkeypatch.setattr(signal, "pthread_kill", lambda *args: None)
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        for thread in set(threading.enumerate()) - set(threads):
+            thread.join(20)
+            assert not thread.is_alive()
+        return end.value.code
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_reloader_ends_the_child_when_a_file_changes(watched, tmp_path, capsys):
+    file = tmp_path / "a.txt"
+    file.write_text("x")
+
+    def serve():
+        file.write_text("longer")
+        time.sleep(20)
+
+    assert watched(serve, [file]) == 3
+    assert " a.txt has changed".strip() in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("main, status", [
+    (lambda: None, 0), (sys.exit, 0), (lambda: sys.exit("no"), 4),
+    (lambda: fail(error=KeyboardInterrupt()), 0)])
+def test_reloader_passes_on_how_the_child_ends(watched, main, status):
+    assert watched(main) == status
+
+
+def test_reloader_starts_children_until_one_has_ended(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("WERKZEUG_RUN_MAIN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    program = ("import sys; n = len(open('runs').read()); open('runs', 'a').write('x');"
+               " sys.exit([3, 1, LAST][n])")
+    for last, status in ((0, 0), (4, 1)):
+        (tmp_path / "runs").write_text("")
+        (tmp_path / "mended.py").write_text("broken")
+        monkeypatch.setattr(microflask, "_command", lambda: [
+            sys.executable, "-c", program.replace("LAST", str(last))])
+        mending = threading.Timer(1, lambda: (tmp_path / "mended.py").write_text("x" * last))
+        mending.start()
+        with pytest.raises(SystemExit) as end:
+            microflask.run_with_reloader(None, interval=0.05)
+        mending.join()
+        assert end.value.code == status and "Waiting for a change" in capsys.readouterr().err
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_reloader_works_in_the_main_thread_alone():
+    with pytest.raises(RuntimeError, match="use_reloader=False"), \
+            ThreadPoolExecutor(1) as pool:
+        pool.submit(microflask.run_with_reloader, None).result()
+
+
+def test_reloader_sees_what_is_saved_while_the_child_starts(reloaded, tmp_path):
+    slow = SERVED.replace("import microflask\n", "import microflask; time.sleep(0.8)\n")
+    program = reloaded(served=slow.replace(
+        "time.sleep", "'RUN_MAIN' in str(os.environ) and time.sleep"))
+    awaited(lambda: len(program.children()) == 1)
+    time.sleep(0.4)
+    (tmp_path / "part.py").write_text("value = 'second'")
+    assert awaited(lambda: (program.get() or " ")[0] == "second")
+
+
+def test_reloader_ends_a_child_that_does_not_listen(monkeypatch):
+    monkeypatch.delenv("WERKZEUG_RUN_MAIN", raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    program = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+    monkeypatch.setattr(microflask, "_command", lambda: [sys.executable, "-c", program])
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    pytest.raises(SystemExit, microflask.run_with_reloader, None)
+    signal.signal(signal.SIGTERM, before)
 
 
 # =============================================================================
@@ -19408,14 +20097,33 @@ def test_app_runs_on_the_host_and_port_it_is_given(monkeypatch):
     monkeypatch.delenv("FLASK_RUN_FROM_CLI", raising=False)
     app = made_app(MINE)
     app.run()
-    app.run("0.0.0.0", 80, True, threaded=False)
+    app.run("0.0.0.0", 80, True, threaded=False, use_debugger=False)
     app.config["SERVER_NAME"] = "example.org:8080"
-    app.run(port=0)
+    app.run(port=0, use_reloader=False)
     app.run()
-    assert [(where, options) for where, _, options in calls] == [
-        (("127.0.0.1", 5000), {"threaded": True}), (("0.0.0.0", 80), {"threaded": False}),
-        (("example.org", 0), {"threaded": True}), (("example.org", 8080), {"threaded": True})]
+    assert [where for where, _, _ in calls] == [
+        ("127.0.0.1", 5000), ("0.0.0.0", 80), ("example.org", 0), ("example.org", 8080)]
     assert [debug for _, debug, _ in calls] == [False, True, True, True]
+    assert [[options[name] for name in ("threaded", "use_reloader", "use_debugger")]
+            for _, _, options in calls] == [
+        [True, False, False], [False, True, False], [True, False, True], [True, True, True]]
+
+
+def test_app_has_its_template_folders_watched(monkeypatch):
+    calls = []
+    monkeypatch.setattr(microflask, "run_simple", lambda *args, **options: calls.append(
+        options.get("extra_files")))
+    app = microflask.Flask("app", root_path="/app")
+    app.register_blueprint(microflask.Blueprint(
+        "shop", "shop", root_path="/shop", template_folder="pages"))
+    app.register_blueprint(microflask.Blueprint("bare", "bare", root_path="/bare"))
+    app.run()
+    app.run(debug=True)
+    app.run(debug=True, extra_files=[".env"])
+    app.jinja_loader = microflask.DictLoader({})
+    app.run(debug=True)
+    folders = [os.path.join("/app", "templates"), os.path.join("/shop", "pages")]
+    assert calls == [None, folders, [".env", *folders], folders[1:]]
 
 
 def test_app_does_not_run_twice(monkeypatch, capsys):
