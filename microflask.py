@@ -190,9 +190,8 @@ __all__ = [
     # 19
     "ImportStringError", "import_string", "ConfigAttribute", "Config",
     # 20
-    "ProxyFix", "DispatcherMiddleware", "error_page",
-    "is_running_from_reloader", "run_with_reloader", "make_server",
-    "run_simple",
+    "ProxyFix", "DispatcherMiddleware", "is_running_from_reloader",
+    "run_with_reloader", "make_server", "run_simple",
     # 21
     "encode_multipart", "EnvironBuilder", "create_environ", "Cookie",
     "TestResponse", "ClientRedirectError", "FlaskClient", "Client",
@@ -7106,10 +7105,8 @@ class DispatcherMiddleware:
 # What a developer wants of an error, in this order: what went wrong, where in
 # the own code, with which values, for which request.  The page is a template
 # of section 15, so every value is escaped; it has no script, loads nothing and
-# takes no input.  Foreign code runs only where a value or an error is asked
-# for its text: in a thread that is not waited for when it takes too long.
-# Only this machine sees the page, and secrets are hidden: by their names, and
-# by their values wherever else these turn up.
+# takes no input.  Only this machine sees it, and secrets are hidden: by their
+# names, and by their values wherever else these turn up.
 
 _LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
 _SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | csrf
@@ -7131,11 +7128,11 @@ def _is_local(environ):
     The host counts because a foreign name may lead to it (DNS rebinding).
     """
     environ = {**environ, **environ.get("werkzeug.proxy_fix.orig", {})}
+    name, host = environ["SERVER_NAME"], environ.get("HTTP_HOST")
+    host = name if host is None else _PORT_RE.sub("", host.lower())
     clients = [environ.get("REMOTE_ADDR") or "", *filter(
         None, environ.get("HTTP_X_FORWARDED_FOR", "").split(","))]
-    name = environ.get("SERVER_NAME", "").lower()
-    host = _PORT_RE.sub("", environ.get("HTTP_HOST", name).lower())
-    return ("HTTP_FORWARDED" not in environ
+    return (environ.keys().isdisjoint(("HTTP_FORWARDED", "HTTP_X_REAL_IP"))
             and all(_LOOPBACK_RE.fullmatch(part.strip()) for part in clients)
             and (host in ("localhost", name) or host.endswith(".localhost")
                  or bool(_LOOPBACK_RE.fullmatch(host))))
@@ -7143,317 +7140,230 @@ def _is_local(environ):
 
 def _related(error):
     """Return [(how it is related, error)]: itself, its members, its causes."""
-    found: Any = []
-    waiting, seen = [("", error)], set()
+    found: dict = {}
+    waiting = [("", error)]
     while waiting and len(found) < _MOST_ERRORS:
-        relation, error = waiting.pop(0)
-        if id(error) in seen:
+        relation, error = waiting.pop()
+        if id(error) in found:
             continue
-        seen.add(id(error))
-        found.append((relation, error))
-        members = getattr(error, "exceptions", None)
-        near = [(f"{number} of {len(members)} in the group", member)
-                for number, member in enumerate(members, 1)
-                ] if isinstance(members, tuple) else []
+        found[id(error)] = relation, error
         if error.__cause__ is not None:
-            near.append(("It was raised because of", error.__cause__))
-        elif error.__context__ and not error.__suppress_context__:
-            near.append(("It was raised while handling", error.__context__))
-        waiting[:0] = near
-    return found
+            waiting.append(("It was raised because of", error.__cause__))
+        elif error.__context__ is not None and not error.__suppress_context__:
+            waiting.append(("It was raised while handling", error.__context__))
+        members = getattr(error, "exceptions", None)
+        if isinstance(members, tuple):
+            waiting += [(f"{number} of {len(members)} in the group", member)
+                        for number, member in enumerate(members, 1)][::-1]
+    return list(found.values())
 
 
 def _tracebacks(error):
-    """Return the places an error came through, the innermost last."""
-    found, tb = [], error.__traceback__
+    """Yield the places an error came through, the innermost last."""
+    tb = error.__traceback__
     while tb is not None:
-        found.append(tb)
+        yield tb
         tb = tb.tb_next
-    return found
 
 
-def _in_time(function, *args, seconds=0.5):
-    """Return what a function returns, or a note if it fails or is slow."""
-    import threading    # for servers only
-    answers = []
-
-    def run():
-        try:
-            answers.append(function(*args))
-        except BaseException as error:
-            answers.append(f"(not shown: it raised {type(error).__name__})")
-
-    thread = threading.Thread(
-        target=contextvars.copy_context().run, args=(run,), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answers[0] if answers else "(not shown: it takes too long)"
-
-
-def _short_repr():
-    """Return a repr() that does not walk through all of a huge value."""
-    import reprlib      # for the error page only
-
-    def of_bytes(value, level):
-        rest = f"... ({len(value)} bytes)" if value[400:] else ""
-        return repr(value[:400]) + rest
-
-    def of_int(value, level):
-        bits = value.bit_length()
-        return f"(an int of {bits} bits)" if bits > 9999 else repr(value)
-
-    short: Any = reprlib.Repr()
-    short.maxlevel, short.maxstring, short.maxother = 4, 400, 4000
-    short.maxdict = short.maxlist = short.maxtuple = short.maxset = 20
-    short.repr_bytes = short.repr_bytearray = of_bytes
-    short.repr_int = of_int
-    return short.repr
-
-
-def _is_library(code):
-    """Return True for this file, the standard library and installed code."""
-    name = code.co_filename
-    return (name in (_is_library.__code__.co_filename, os.__file__)
-            or name.startswith(("<frozen", os.path.dirname(os.__file__)))
-            or bool(re.search(r"[\\/](site|dist)-packages[\\/]", name)))
-
-
-def _lines_of(filename, names):
+def _lines_of(file, names=None):
     """Return the lines of a module, or of a template's text."""
     import linecache    # for the error page only
-    if "__page" in names:
-        return names["__loader__"].get_source("").splitlines()
-    try:
-        linecache.checkcache(filename)
-        return linecache.getlines(filename, names)
-    except Exception:   # Of a loader, or of text that is not in its encoding.
-        return []
+    linecache.checkcache(file)
+    return linecache.getlines(file, names)
 
 
-def _place_of(tb):
-    """Return (first line, last line, start, end) of the part that failed."""
-    positions = getattr(tb.tb_frame.f_code, "co_positions", tuple)  # in 3.11
+def _failing_part(tb, lines):
+    """Return where the part of the line begins and ends that failed."""
+    positions: Any = getattr(tb.tb_frame.f_code, "co_positions", tuple)
     place = next(itertools.islice(positions(), tb.tb_lasti // 2, None), ())
-    if None not in place and place[:1] == (tb.tb_lineno,):
-        return place
-    return tb.tb_lineno, tb.tb_lineno, 0, 0
+    if not place or None in place or place[0] != tb.tb_lineno:
+        return 0, 0     # as before Python 3.11
+    line = "".join(lines[place[0] - 1:place[0]]).encode()
+    end = place[3] if place[1] == place[0] else len(line)
+    # The columns count bytes.
+    return [len(line[:column].decode(errors="replace"))
+            for column in (place[2], end)]
+
+
+def _unread(error):
+    """Return (file, lines, line, start, end) of what can't be compiled."""
+    if isinstance(error, TemplateSyntaxError):
+        texts = [value.template for tb in _tracebacks(error)
+                 for value in list(tb.tb_frame.f_locals.values())
+                 if isinstance(value, Template)]
+        return (error.name, "".join(texts[-1:]).splitlines(), error.lineno,
+                error.column - 1, sys.maxsize)
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        start = max(error.offset or 1, 1) - 1
+        end = max((getattr(error, "end_offset", None) or 0) - 1, start + 1)
+        lines = _lines_of(error.filename) or (
+            [""] * (error.lineno - 1) + [error.text or ""])
+        return error.filename, lines, error.lineno, start, end
+    return None
 
 
 def _advice_on(error, adapter):
     """Return (heading, lines): what may have been meant; or None."""
     import difflib      # Costs 3 ms at start and is only needed here.
 
-    def nearest(text, pairs):
-        def likeness(pair):
-            return difflib.SequenceMatcher(
-                None, str(pair[0])[:200], str(text)[:200]).ratio()
-        return [f"{found}  \N{RIGHTWARDS ARROW}  {other}" for found, other
-                in sorted(pairs, key=likeness, reverse=True)[:6]]
+    def nearest(text, known):
+        return [f"{found}  \N{RIGHTWARDS ARROW}  {known[found]}" for found in
+                difflib.get_close_matches(str(text)[:200], known, 6, 0)]
 
     if isinstance(error, MethodNotAllowed):
         return "Allowed methods", sorted(error.valid_methods or ())
-    if isinstance(error, NotFound) and adapter is not None:
-        return "The nearest rules", nearest(adapter.path_info, [
-            (rule, rule.endpoint) for rule in adapter.map.iter_rules()])
+    if isinstance(error, NotFound):
+        return "The nearest rules", nearest(adapter.path_info, {
+            rule.rule: rule.endpoint for rule in adapter.map.iter_rules()})
     if isinstance(error, BuildError) and error.adapter is not None:
-        return "The nearest endpoints", nearest(error.endpoint, [
-            (rule.endpoint, rule) for rule in error.adapter.map.iter_rules()])
+        return "The nearest endpoints", nearest(error.endpoint, {
+            str(rule.endpoint): rule.rule
+            for rule in error.adapter.map.iter_rules()})
     return None
 
 
 class _Report:
     """What there is to say of an error, cut and with secrets hidden."""
 
-    secrets: Any = ()
-
-    def __init__(self, error: BaseException, environ: dict) -> None:
-        ctx = _cv_app.get(None)
-        self.ctx: Any = ctx if ctx is not None and ctx.has_request else None
-        self.request = ctx.request if self.ctx else Request(environ)
-        self.repr, self.deadline = _short_repr(), time.monotonic() + 3
+    def __init__(self, error: BaseException, ctx: Any) -> None:
+        import reprlib      # for the error page only
+        import traceback
+        self.ctx, self.request = ctx, ctx.request
+        # It does not walk through all of a huge value.
+        self.short: Any = reprlib.Repr()
+        self.short.maxstring, self.short.maxother = 400, 4000
+        self.short.maxdict = self.short.maxlist = self.short.maxtuple = 20
         errors = _related(error)
-        self.secrets = sorted(self.find_secrets(errors), key=len)[::-1]
+        self.secrets = sorted(set(self.find_secrets(errors)), key=len)[::-1]
         self.errors = [self.told(*pair) for pair in errors]
-        self.advice = _advice_on(error, ctx and ctx.url_adapter)
+        self.advice = _advice_on(error, ctx.url_adapter)
         self.tables = [(title, self.rows(pairs))
                        for title, pairs in self.asked() if pairs]
-        self.target = f"{self.request.method} {self.text(self.request.path)}"
+        self.target = self.text(f"{self.request.method} {self.request.path}")
         self.versions = (f"Python {sys.version.split()[0]} on {sys.platform},"
                          f" microflask {__version__}")
-        self.plain = "\n".join(self.lines()) + "\n"
+        lines = [": ".join(filter(None, self.errors[0]["title"])), ""]
+        if self.advice is not None:
+            lines += [f"{self.advice[0]}:", *self.advice[1], ""]
+        if not isinstance(error, HTTPException):
+            lines.append("".join(traceback.format_exception(
+                type(error), error, error.__traceback__)))
+        self.plain = self.text("\n".join(
+            [*lines, self.target, self.versions, ""]), 40_000)
 
     def find_secrets(self, errors):
         """Yield the values that no text may show: long ones, by their name."""
-        pairs = [*self.request.headers] + [
-            ("cookie", value) for value in self.request.cookies.values()]
-        if self.ctx is not None:
-            pairs += self.ctx.app.config.items()
+        request = self.request
+        pairs = [*request.headers, *self.ctx.app.config.items(),
+                 *(("cookie", value) for value in request.cookies.values())]
         for name in ("args", "form"):
-            kept = vars(self.request).get(name, MultiDict())
-            pairs += kept.items(multi=True)
+            pairs += vars(request).get(name, MultiDict()).items(multi=True)
         for _, error in errors:
             for tb in _tracebacks(error):
                 pairs += [*tb.tb_frame.f_locals.items()]
         for name, value in pairs:
             if type(value) is str and _SECRET_RE.search(str(name)):
-                for part in (value, value.partition(" ")[2]):
-                    if len(part) >= 8:
-                        yield part
+                yield from (part for part in (value, value.partition(" ")[2])
+                            if len(part) >= 8)
 
-    def text(self, value, most=2000):
+    def text(self, text, most=2000):
         """Return a text of a bounded length, without known secrets."""
-        text = value if isinstance(value, str) else _in_time(str, value)
         text = text[:most * 4].encode("utf-8", "replace").decode()
         for secret in self.secrets:
             text = text.replace(secret, _HIDDEN)
         return text if len(text) <= most else f"{text[:most]}..."
 
-    def shown(self, value, name=""):
+    def shown(self, name, value):
         """Return the repr of a value, unless its name says it is secret."""
-        if _SECRET_RE.search(str(name)):
+        if _SECRET_RE.search(name):
             return _HIDDEN
-        if time.monotonic() > self.deadline:
-            return "(not shown: the page takes too long)"
-        text = _in_time(self.repr, value)
-        text = _NAMED_SECRET_RE.sub(rf"\1{_HIDDEN}", text[:10_000])
-        return self.text(text, 800)
+        try:
+            text = self.short.repr(value)[:10_000]
+        except BaseException as error:
+            text = f"(not shown: it raised {type(error).__name__})"
+        return self.text(_NAMED_SECRET_RE.sub(rf"\1{_HIDDEN}", text), 800)
 
     def rows(self, pairs):
         """Return the rows of a table of names and values."""
-        return [(self.text(str(name), 200), self.shown(value, name))
+        return [(self.text(str(name), 200), self.shown(str(name), value))
                 for name, value in pairs[:_MOST_VALUES]]
 
     def asked(self):
         """Yield (title, pairs) of the request and what was read of it."""
         request, kept = self.request, vars(self.request)
-        yield "Request", [(name, getattr(request, name, None)) for name in (
-            "method", "path", "endpoint", "view_args", "remote_addr")]
+        yield "Route", [(name, getattr(request, name)) for name in (
+            "endpoint", "view_args", "remote_addr")]
         yield "Query", list(request.args.items(multi=True))
         yield "Headers", list(request.headers)
         # The body may be consumed, or yet to come: it is not touched here.
         for name in ("form", "files"):
             yield name.title(), list(
                 kept.get(name, MultiDict()).items(multi=True))
-        try:
+        with contextlib.suppress(Exception):    # of an interface that fails
             yield "Session", list(dict(self.ctx.session).items())
-        except Exception:   # No context, no key, or an interface that fails.
-            return
 
     def told(self, relation, error):
         """Return the names of the page for one exception."""
-        kind = type(error)
-        name = kind.__qualname__ if kind.__module__ in (
-            "builtins", __name__) else f"{kind.__module__}.{kind.__qualname__}"
-        traces = _tracebacks(error)
-        half, left_out = _MOST_FRAMES // 2, len(traces) - _MOST_FRAMES
-        if left_out > 0:
-            traces[half:-half] = [None]
-        frames = [{"is_library": True, "left_out": left_out} if tb is None
-                  else self.frame(tb) for tb in traces]
-        unread = self.unread(error, traces)
-        frames += unread
+        import traceback    # for the error page only
+        texts = traceback.format_exception_only(type(error), error)
+        if isinstance(error, SyntaxError):
+            texts = texts[-1:]      # Before it stands the place.
+        name, _, message = texts[0].partition(": ")
+        traces, half = list(_tracebacks(error)), _MOST_FRAMES // 2
+        frames = [self.frame(tb) for tb in (
+            traces[:half] + traces[half:][-half:])]
+        unread = _unread(error)
+        if unread is not None:
+            frames.append({"file": unread[0], "line": unread[2],
+                           "source": self.excerpt(*unread[1:]), "values": [],
+                           "function": "not compiled", "is_library": False})
         if all(frame["is_library"] for frame in frames):
-            if isinstance(error, HTTPException):
-                frames = []
+            # No route was found, or there is no other place.
+            frames = [] if isinstance(error, HTTPException) else frames
             for frame in frames[-1:]:
                 frame["is_library"] = False
-        # Here the text of the error repeats the place.
-        message = self.text(getattr(error, "msg", None) or getattr(
-            error, "message", None) if unread else error).strip()
-        notes = [self.text(note) for note in getattr(
-            error, "__notes__", None) or ()]
-        return {"relation": relation, "name": name, "message": message,
-                "notes": notes, "frames": frames, "groups": [
+        return {"relation": relation,
+                "title": (name.strip(), self.text(message).strip()),
+                "notes": self.text("".join(texts[1:]).strip()),
+                "left_out": len(traces) - _MOST_FRAMES, "groups": [
                     (folded, list(group)) for folded, group in
                     itertools.groupby(frames[::-1], operator.itemgetter(
                         "is_library"))]}
 
     def frame(self, tb):
         """Return the names of the page for one frame."""
-        frame = tb.tb_frame
-        names, code = frame.f_globals, frame.f_code
-        values = [(name, value)
-                  for name, value in dict(frame.f_locals).items()
-                  if not name.startswith("__")]
-        template = names.get("__page")
+        code, names = tb.tb_frame.f_code, tb.tb_frame.f_globals
+        file, page = code.co_filename, names.get("__page")
+        lines = _lines_of(file, names)
         return {
-            "file": code.co_filename if template is None else template,
-            "line": tb.tb_lineno, "values": self.rows(values),
-            "function": getattr(code, "co_qualname", code.co_name)
-            if template is None else "template",
+            "file": page or file, "line": tb.tb_lineno,
+            "function": "template" if page else getattr(
+                code, "co_qualname", code.co_name),
             "source": self.excerpt(
-                _lines_of(code.co_filename, names), *_place_of(tb)),
-            "is_library": _is_library(code)}
+                lines, tb.tb_lineno, *_failing_part(tb, lines)),
+            "values": self.rows([
+                pair for pair in dict(tb.tb_frame.f_locals).items()
+                if not pair[0].startswith("__")]),
+            "is_library": file.startswith((
+                "<frozen", os.path.dirname(os.__file__),
+                _Report.frame.__code__.co_filename)) or bool(
+                    re.search(r"[\\/](site|dist)-packages[\\/]", file))}
 
-    def unread(self, error, traces):
-        """Return, as a frame, the place of what could not be compiled."""
-        line: Any = getattr(error, "lineno", None)
-        lines: list = []
-        column, end = getattr(error, "offset", None) or 1, None
-        if isinstance(error, TemplateSyntaxError):
-            file, column, end = error.name, error.column, 999
-            for tb in filter(None, traces):
-                for value in list(tb.tb_frame.f_locals.values()):
-                    if isinstance(value, Template):
-                        lines = value.template.splitlines()
-        elif isinstance(error, SyntaxError) and error.filename and line:
-            file, end = error.filename, getattr(error, "end_offset", None)
-            lines = _lines_of(file, {}) or (
-                [""] * (line - 1) + [error.text or ""])
-        if not lines:
-            return []
-        # These columns count characters, those of a frame count bytes.
-        text = lines[line - 1] if line <= len(lines) else ""
-        start, stop = (len(text[:max(number, 1) - 1].encode()) for number in (
-            column, end if end and end > column else column + 1))
-        return [{"file": file, "line": line, "function": "", "values": [],
-                 "source": self.excerpt(lines, line, line, start, stop),
-                 "is_library": False}]
-
-    def excerpt(self, lines, first, last, start, end):
+    def excerpt(self, lines, failing, start, end):
         """Return [(number, is failing, before, failing part, after)]."""
+        first = max(failing - 4, 1)
+        texts = [text.rstrip() for text in lines[first - 1:failing + 4]]
+        indent = min((len(text) - len(text.lstrip())
+                      for text in texts if text), default=0)
         rows = []
-        for number in range(max(first - 4, 1), min(first + 4, len(lines)) + 1):
-            is_failing = number == first
-            data = lines[number - 1].rstrip("\r\n").encode("utf-8", "replace")
-            left, right = (start, end if first == last else len(data)
-                           ) if is_failing and end else (len(data),) * 2
-            rows.append((number, is_failing, *(self.text(part.decode(
-                "utf-8", "replace"), 400) for part in (
-                    data[:left], data[left:right], data[right:]))))
-        indent = min((len(row[2]) - len(row[2].lstrip())
-                      for row in rows if "".join(row[2:]).strip()), default=0)
-        return [(number, is_failing, before[indent:], part, after)
-                for number, is_failing, before, part, after in rows]
-
-    def lines(self):
-        """Yield the lines of the report as plain text."""
-        first = self.errors[0]
-        yield f"{first['name']}: {first['message']}".rstrip(": ")
-        if self.advice is not None:
-            yield from ("", f"{self.advice[0]}:")
-            yield from (f"  {line}" for line in self.advice[1])
-        for error in self.errors:
-            if error["frames"]:
-                yield from ("", f"{error['relation'] or 'Traceback'}"
-                            " (most recent call last):")
-            for frame in error["frames"]:
-                if "left_out" in frame:
-                    yield f"  ... {frame['left_out']} more frames ..."
-                    continue
-                place = f'  File "{frame["file"]}", line {frame["line"]}'
-                yield place + f", in {frame['function']}" * bool(
-                    frame["function"])
-                for _, is_failing, before, part, after in frame["source"]:
-                    if is_failing and not frame["is_library"]:
-                        before = before.lstrip()
-                        yield f"    {before}{part}{after}"
-                        if (before + after).strip() and part:
-                            yield f"    {' ' * len(before)}{'^' * len(part)}"
-            if error is not first or error["frames"]:
-                yield f"{error['name']}: {error['message']}".rstrip(": ")
-            yield from error["notes"]
-        yield from ("", self.target, self.versions)
+        for number, text in enumerate(texts, first):
+            left, right = (start, end) if number == failing and end else (
+                len(text), len(text))
+            rows.append((number, number == failing, *(
+                self.text(part, 400) for part in (
+                    text[indent:left], text[left:right], text[right:]))))
+        return rows
 
 
 _ERROR_PAGE = Template("""\
@@ -7463,45 +7373,42 @@ _ERROR_PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${errors[0].name}: ${errors[0].message[:99]}</title>
+<title>${errors[0].title | join(": ") | truncate(99)}</title>
 <style>
-:root { color-scheme: light dark; --back: #fff; --text: #1c1e21;
-  --soft: #667080; --line: #d9dee5; --box: #f5f6f8; --red: #b3261e;
-  --row: #fde9e7; --mark: #f7b5af }
-@media (prefers-color-scheme: dark) { :root { --back: #16181c; --text: #e4e6ea;
-  --soft: #98a2b0; --line: #343a43; --box: #1f2329; --red: #ff8a80;
-  --row: #3a2020; --mark: #8c2f28 } }
+:root { color-scheme: light dark; --text: light-dark(#1c1e21, #e4e6ea);
+  --back: light-dark(#fff, #16181c); --soft: light-dark(#667080, #98a2b0);
+  --line: light-dark(#d9dee5, #343a43); --box: light-dark(#f5f6f8, #1f2329);
+  --row: light-dark(#fde9e7, #3a2020); --mark: light-dark(#f7b5af, #8c2f28) }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem;
   background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif }
-h1 { margin: 0; font-size: 1rem; color: var(--red) }
+h1 { margin: 0; font-size: 1rem; color: light-dark(#b3261e, #ff8a80) }
 h2 { margin: 2rem 0 .5rem; font-size: 1.1rem }
 .message { margin: .2rem 0 0; font-size: 1.35rem; font-weight: 600;
-  line-height: 1.35; white-space: pre-wrap; overflow-wrap: anywhere }
-.soft, summary { color: var(--soft); overflow-wrap: anywhere }
+  line-height: 1.35 }
+.soft, summary { color: var(--soft) }
 summary { cursor: pointer; padding: .3rem 0 }
 summary b { color: var(--text) }
+p, summary, td { white-space: pre-wrap; overflow-wrap: anywhere }
 pre, code, td { font: .85rem/1.55 ui-monospace, monospace }
-pre { margin: 0; overflow-x: auto }
 .frame { margin: .6rem 0; padding: .3rem .8rem .6rem;
   border: 1px solid var(--line); border-radius: .5rem }
-.source { padding: .4rem 0; background: var(--box); border-radius: .3rem }
-.source span { display: block; width: max-content; min-width: 100%;
+pre { margin: 0; padding: .4rem 0; overflow-x: auto; background: var(--box) }
+pre span { display: block; width: max-content; min-width: 100%;
   padding-right: .8rem }
-.source i { display: inline-block; width: 3.2rem; padding-right: .8rem;
+pre i { display: inline-block; width: 3.2rem; padding-right: .8rem;
   text-align: right; font-style: normal; color: var(--soft) }
-@media (max-width: 40rem) { .source span { width: auto; padding-left: 3.2rem;
+@media (max-width: 40rem) { pre span { width: auto; padding-left: 3.2rem;
   white-space: pre-wrap; word-break: break-all }
-  .source i { margin-left: -3.2rem } }
-.source .failing { background: var(--row) }
-mark { background: var(--mark); color: inherit; border-radius: .15rem }
+  pre i { margin-left: -3.2rem } }
+.failing { background: var(--row) }
+mark { background: var(--mark); color: inherit }
 table { width: 100%; border-collapse: collapse; table-layout: fixed }
 td { padding: .25rem .8rem .25rem 0; border-top: 1px solid var(--line);
-  vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere }
-td:first-child { width: 30%; color: var(--soft) }
-.copy { padding: .8rem; background: var(--box); border-radius: .5rem;
-  user-select: all; white-space: pre-wrap; overflow-wrap: anywhere }
+  vertical-align: top }
+td:first-child { width: 25%; color: var(--soft) }
+.copy { padding: .8rem; user-select: all }
 </style>
 $def table(rows):
 <table>
@@ -7510,38 +7417,26 @@ $for name, value in rows:
 $end
 </table>
 $end
-$def show(frame, is_open):
-$if "left_out" in frame:
-<p class="soft">${frame.left_out} more frames</p>
-$else:
+$def show(frame, is_open, is_first):
 <details class="frame"${if is_open:} open${end}>
-<summary><b>${frame.function or "not compiled"}</b> in ${frame.file},
-line ${frame.line}</summary>
-$if frame.source:
-<pre class="source">${for number, is_failing, *parts in frame.source:}\
+<summary><b>${frame.function}</b> in ${frame.file}, line ${frame.line}\
+</summary>
+<pre>${for number, is_failing, *parts in frame.source:}\
 <span${if is_failing:} class="failing"${end}><i>$number</i>${parts[0]}\
 ${if parts[1]:}<mark>${parts[1]}</mark>${end}${parts[2]}</span>${end}</pre>
-$else:
-<p class="soft">There is no source to show.</p>
-$end
 $if frame["values"]:
-<details${if is_open == 1:} open${end}>\
-<summary>${frame["values"] | length} local variables</summary>
+<details${if is_first:} open${end}>\
+<summary>Local variables</summary>
 ${table(frame["values"])}
 </details>
 $end
 </details>
 $end
-$end
 $for error in errors:
-$if error.relation:
-<h2>${error.relation}</h2>
-$end
-<h1>${error.name}</h1>
-<p class="message">${error.message}</p>
-$for note in error.notes:
-<p>$note</p>
-$end
+${if error.relation:}<h2>${error.relation}</h2>${end}
+<h1>${error.title[0]}</h1>
+<p class="message">${error.title[1]}</p>
+${if error.notes:}<p>${error.notes}</p>${end}
 $if loop.first:
 <p class="soft">$target</p>
 $if advice:
@@ -7552,20 +7447,19 @@ $end
 $for folded, frames in error.groups:
 $if folded:
 <details><summary>${frames | length} frames of libraries</summary>
-$for frame in frames:
-${show(frame, 0)}
-$end
+${for frame in frames:}${show(frame, False, False)}${end}
 </details>
 $else:
-$for frame in frames:
-${show(frame, loop.index)}
+${for frame in frames:}${show(frame, True, loop.first)}${end}
 $end
 $end
+$if error.left_out > 0:
+<p class="soft">${error.left_out} frames in the middle are left out.</p>
 $end
 $end
 <h2>The request</h2>
 $for title, rows in tables:
-<details${if title == "Request":} open${end}><summary>$title</summary>
+<details${if title == "Route":} open${end}><summary>$title</summary>
 ${table(rows)}
 </details>
 $end
@@ -7577,27 +7471,23 @@ $end
 """)
 
 
-def error_page(error: BaseException, environ: dict) -> Any:
+def _error_page(error: BaseException, ctx: Any) -> Any:
     """Return (content type, text) of a report; None if it may not be seen.
 
     It is HTML for a browser, JSON for a client that asks for or sends JSON,
     and otherwise plain text, as for curl.
     """
+    environ = ctx.request.environ
     if not _is_local(environ):
         return None
-    report = _Report(error, environ)
-    accept = environ.get("HTTP_ACCEPT", "*/*")
-    wanted = accept + environ.get("CONTENT_TYPE", "")
-    kind = parse_accept_header(accept, MIMEAccept).best_match([
-        kind for kind in ("text/html", "application/json", "text/plain")
-        if kind in wanted or kind == "text/plain"])
-    if kind == "application/json":
-        first = report.errors[0]
-        return kind, _json.dumps(indent=2, obj={
-            "error": first["name"], "message": first["message"],
-            "advice": report.advice, "report": report.plain.splitlines()})
-    if kind == "text/html":
+    report, accept = _Report(error, ctx), environ.get("HTTP_ACCEPT", "")
+    if "text/html" in accept:
         return "text/html; charset=utf-8", _ERROR_PAGE.render(vars(report))
+    if "json" in accept + environ.get("CONTENT_TYPE", ""):
+        name, message = report.errors[0]["title"]
+        return "application/json", _json.dumps(indent=2, obj={
+            "error": name, "message": message, "advice": report.advice,
+            "report": report.plain.splitlines()})
     return "text/plain; charset=utf-8", report.plain
 
 
@@ -10977,9 +10867,9 @@ class Flask(Scaffold):
 
     def _debug_page(self, e: Exception, response: Response) -> Response | None:
         """Return a response with the error page, if the server wants one."""
-        environ = _cv_app.get().request.environ
-        if self.debug and environ.get("microflask.debugger"):
-            page = error_page(e, environ)
+        ctx = _cv_app.get()
+        if self.debug and ctx.request.environ.get("microflask.debugger"):
+            page = _error_page(e, ctx)
             if page is not None:
                 response.headers["Content-Type"], text = page
                 response.set_data(text)
