@@ -7128,7 +7128,7 @@ def _is_local(environ):
     The host counts because a foreign name may lead to it (DNS rebinding).
     """
     environ = {**environ, **environ.get("werkzeug.proxy_fix.orig", {})}
-    name, host = environ["SERVER_NAME"], environ.get("HTTP_HOST")
+    name, host = environ["SERVER_NAME"].lower(), environ.get("HTTP_HOST")
     host = name if host is None else _PORT_RE.sub("", host.lower())
     clients = [environ.get("REMOTE_ADDR") or "", *filter(
         None, environ.get("HTTP_X_FORWARDED_FOR", "").split(","))]
@@ -7234,9 +7234,8 @@ class _Report:
         self.short: Any = reprlib.Repr()
         self.short.maxstring, self.short.maxother = 400, 4000
         self.short.maxdict = self.short.maxlist = self.short.maxtuple = 20
-        errors = _related(error)
-        self.secrets = sorted(set(self.find_secrets(errors)), key=len)[::-1]
-        self.errors = [self.told(*pair) for pair in errors]
+        self.secrets = sorted(set(self.find_secrets()), key=len)[::-1]
+        self.errors = [self.told(*pair) for pair in _related(error)]
         self.advice = _advice_on(error, ctx.url_adapter)
         self.tables = [(title, self.rows(pairs))
                        for title, pairs in self.asked() if pairs]
@@ -7246,26 +7245,29 @@ class _Report:
         lines = [": ".join(filter(None, self.errors[0]["title"])), ""]
         if self.advice is not None:
             lines += [f"{self.advice[0]}:", *self.advice[1], ""]
-        if not isinstance(error, HTTPException):
+        if self.errors[0]["groups"]:
             lines.append("".join(traceback.format_exception(
                 type(error), error, error.__traceback__)))
         self.plain = self.text("\n".join(
             [*lines, self.target, self.versions, ""]), 40_000)
 
-    def find_secrets(self, errors):
+    def find_secrets(self):
         """Yield the values that no text may show: long ones, by their name."""
-        request = self.request
-        pairs = [*request.headers, *self.ctx.app.config.items(),
-                 *(("cookie", value) for value in request.cookies.values())]
-        for name in ("args", "form"):
-            pairs += vars(request).get(name, MultiDict()).items(multi=True)
-        for _, error in errors:
-            for tb in _tracebacks(error):
-                pairs += [*tb.tb_frame.f_locals.items()]
-        for name, value in pairs:
+        request, config = self.request, self.ctx.app.config
+        for name, value in (
+                *request.headers, *request.args.items(multi=True),
+                *self.read("form"), *(("cookie", value)
+                                      for value in request.cookies.values()),
+                *(pair for pair in config.items()
+                  if not pair[0].startswith("SESSION_COOKIE_"))):
             if type(value) is str and _SECRET_RE.search(str(name)):
                 yield from (part for part in (value, value.partition(" ")[2])
                             if len(part) >= 8)
+
+    def read(self, name):
+        """Return the pairs of what was read of the body; more is not read."""
+        return list(vars(self.request).get(name, MultiDict()).items(
+            multi=True))
 
     def text(self, text, most=2000):
         """Return a text of a bounded length, without known secrets."""
@@ -7284,22 +7286,21 @@ class _Report:
             text = f"(not shown: it raised {type(error).__name__})"
         return self.text(_NAMED_SECRET_RE.sub(rf"\1{_HIDDEN}", text), 800)
 
-    def rows(self, pairs):
+    def rows(self, pairs, harmless=()):
         """Return the rows of a table of names and values."""
-        return [(self.text(str(name), 200), self.shown(str(name), value))
-                for name, value in pairs[:_MOST_VALUES]]
+        return [(self.text(str(name), 200), self.shown(
+            "" if name in harmless else str(name), value))
+            for name, value in pairs[:_MOST_VALUES]]
 
     def asked(self):
         """Yield (title, pairs) of the request and what was read of it."""
-        request, kept = self.request, vars(self.request)
+        request = self.request
         yield "Route", [(name, getattr(request, name)) for name in (
             "endpoint", "view_args", "remote_addr")]
         yield "Query", list(request.args.items(multi=True))
         yield "Headers", list(request.headers)
-        # The body may be consumed, or yet to come: it is not touched here.
-        for name in ("form", "files"):
-            yield name.title(), list(
-                kept.get(name, MultiDict()).items(multi=True))
+        yield "Form", self.read("form")
+        yield "Files", self.read("files")
         with contextlib.suppress(Exception):    # of an interface that fails
             yield "Session", list(dict(self.ctx.session).items())
 
@@ -7344,7 +7345,7 @@ class _Report:
                 lines, tb.tb_lineno, *_failing_part(tb, lines)),
             "values": self.rows([
                 pair for pair in dict(tb.tb_frame.f_locals).items()
-                if not pair[0].startswith("__")]),
+                if not pair[0].startswith("__")], ("key", "keys")),
             "is_library": file.startswith((
                 "<frozen", os.path.dirname(os.__file__),
                 _Report.frame.__code__.co_filename)) or bool(
@@ -8531,11 +8532,12 @@ def _introduce(hostname, use_debugger, options):
     """Say what kind of server this is, and what it does without."""
     notes = ["A server for development and small tools; for the open Internet"
              " put the app behind gunicorn, waitress or uWSGI."]
-    if use_debugger and not (
-            hostname.startswith(("localhost", "unix:"))
-            or _LOOPBACK_RE.fullmatch(hostname)):
-        notes.append(f"Debug mode on {hostname}: other machines may reach it;"
-                     " only this one sees errors in full.")
+    if use_debugger:
+        is_public = not (hostname.startswith(("localhost", "unix:"))
+                         or _LOOPBACK_RE.fullmatch(hostname))
+        notes.append("Debug mode: this machine sees errors in full" + (
+            f"; others may reach {hostname}, too, and should not."
+            if is_public else "."))
     notes += [f"{name} is not supported by this server"
               for name in sorted(options) if options[name]]
     for note in notes:

@@ -14080,7 +14080,9 @@ def test_run_simple_warns_who_debugs_in_public(served, capsys, host, warned):
     # HTTP 152
     microflask.run_simple(host, 0, echo_environ, use_debugger=True)
     assert served[1] == {"microflask.debugger": True}
-    assert ("Debug mode on" in capsys.readouterr().err) == warned
+    told = capsys.readouterr().err
+    assert "Debug mode: this machine sees errors" in told
+    assert (f"others may reach {host}, too" in told) == warned
 
 
 def test_run_simple_binds_nothing_before_the_reloader(served, monkeypatch, capsys):
@@ -14172,7 +14174,7 @@ def debugged(app, line="GET /", headers=(), **options):
     return status, dict(headers), body.decode()
 
 
-# W1
+# W1, J14
 def test_error_page_escapes_everything(app):
     nasty = "<script>alert(1)</script>"
     app.add_url_rule("/<name>", "show", lambda name: fail(nasty, Exception(nasty)),
@@ -14216,7 +14218,7 @@ def test_error_page_folds_what_is_not_the_apps_own():
 
 
 @pytest.mark.parametrize("name, value", [
-    ("password", "hunter2"), ("api_key", "sesame"), ("csrf_token", "abc"), ("key", "abc"),
+    ("password", "hunter2"), ("api_key", "sesame"), ("csrf_token", "abc"), ("private_key", "abc"),
     ("SECRET", "abc"), ("value", {"password": "hunter2"}), ("value", Account()),
     ("value", [("Cookie", "hunter2; abc")]), ("value", {"tokens": ["hunter2", "sesame"]}),
     ("value", {"HTTP_AUTHORIZATION": "hunter2", "apiKey": b"sesame"}),
@@ -14230,6 +14232,19 @@ def test_error_page_hides_secrets_by_their_names(name, value):
     found = rows(report(caught(raising)))[name]
     assert "(hidden)" in found
     assert not re.search("hunter2|sesame|abc", found), found
+
+
+def test_error_page_shows_what_is_no_secret(app):
+    def index():
+        for key in ("customer_name",):
+            {}[key]
+
+    app.config["SESSION_COOKIE_NAME"] = "customer_name"
+    app.add_url_rule("/", "index", index)
+    text = debugged(app, "GET /?key=hunter2hunter2")[2]
+    assert "<td>key</td><td>&#39;customer_name&#39;</td>" in text
+    assert "<td>key</td><td>(hidden)</td>" in text and "hunter2" not in text
+    assert '<p class="message">&#39;customer_name&#39;</p>' in text
 
 
 def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
@@ -14257,7 +14272,7 @@ def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
         assert shown_row in text
 
 
-# W9, H26
+# W9, F7, H26
 @pytest.mark.parametrize("is_seen, changes", [
     (True, {}), (True, {"REMOTE_ADDR": "::1", "HTTP_HOST": "[::1]:5000"}),
     (True, {"REMOTE_ADDR": "127.4.5.6", "HTTP_HOST": "127.0.0.1:5000"}),
@@ -14270,7 +14285,9 @@ def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
     (False, {"HTTP_HOST": "localhost.evil.example"}), (False, {"HTTP_HOST": ""}),
     (False, {"HTTP_X_FORWARDED_FOR": "1.2.3.4"}),
     (False, {"HTTP_X_FORWARDED_FOR": "127.0.0.1, 1.2.3.4"}),
-    (False, {"HTTP_FORWARDED": "for=127.0.0.1"}),
+    (False, {"HTTP_FORWARDED": "for=127.0.0.1"}), (False, {"HTTP_X_REAL_IP": "127.0.0.1"}),
+    (True, {"SERVER_NAME": "Box.lan", "HTTP_HOST": "box.lan:5000"}),
+    (True, {"werkzeug.proxy_fix.orig": {"HTTP_HOST": None}}),
     (False, {"werkzeug.proxy_fix.orig": {"REMOTE_ADDR": "10.0.0.1"}}),
     (False, {"werkzeug.proxy_fix.orig": {"HTTP_HOST": "evil.example"}})])
 def test_error_page_is_for_this_machine_only(is_seen, changes):
@@ -14350,7 +14367,8 @@ def test_error_page_shows_causes_and_contexts_once():
 
 
 def test_error_page_shows_groups_and_notes():
-    group = type("Group", (Exception,), {"exceptions": (ValueError("one"), KeyError("two"))})()
+    group = caught(fail, error=type("Group", (Exception,), {
+        "exceptions": (ValueError("one"), KeyError("two"))})())
     group.__notes__ = ["a <note>"]
     text = report(group)
     assert "1 of 2 in the group" in text and "2 of 2 in the group" in text
@@ -14371,13 +14389,10 @@ def test_error_page_cuts_deep_recursion():
 
 
 def test_error_page_reads_other_encodings_and_does_without_a_source(tmp_path):
-    for name, head in (("latin", b"# -*- coding: latin-1 -*-\n"), ("broken", b"")):
-        path = tmp_path / f"{name}.py"
-        path.write_bytes(head + b"def f(x):\n    return '\xe9' + x\n")
-        names = {}
-        exec(compile(path.read_bytes().decode("latin-1"), str(path), "exec"), names)
-        text = report(caught(names["f"], 1))
-        assert ("&#39;é&#39;" in text) == (name == "latin")
+    path, names = tmp_path / "latin.py", {}
+    path.write_bytes(b"# -*- coding: latin-1 -*-\ndef f(x):\n    return '\xe9' + x\n")
+    exec(compile(path.read_bytes(), str(path), "exec"), names)
+    assert "&#39;é&#39;" in report(caught(names["f"], 1))
     exec("def f(x):\n    return 1 / x", names)
     assert "<b>f</b> in &lt;string&gt;, line 2</summary>\n<pre></pre>" in report(
         caught(names["f"], 0))
@@ -14427,6 +14442,18 @@ def test_error_page_tells_what_was_probably_meant(app):
     assert "order  →  /orders/<int:number>" in debugged(app, "GET /build", {"Accept": "*/*"})[2]
     assert "nearest" not in debugged(app, "GET /gone")[2]
     assert "nearest" not in report(microflask.BuildError("x", {}, None))
+
+
+# W3, W15, F7
+def test_error_page_takes_no_input_and_executes_nothing(app, capfd):
+    app.add_url_rule("/", "index", fail)
+    for query in ("", "?__debugger__=yes&cmd=print(4711)&frm=1&s=x",
+                  "?__debugger__=yes&cmd=pinauth&pin=123-456-789"):
+        status, headers, text = debugged(app, f"GET /{query}")
+        assert status.startswith("500") and "Set-Cookie" not in headers
+        assert not re.search("<(form|input|button|script|a|iframe|textarea)[ >]", text)
+        assert not re.search(r" (on[a-z]+|src|href|action)=", text.partition("</style>")[2])
+    assert "4711" not in capfd.readouterr().out
 
 
 def test_error_page_never_reads_the_body(app):
@@ -14564,18 +14591,18 @@ if __name__ == "__main__":
 
 def test_app_in_debug_mode_shows_errors_and_restarts(reloaded, tmp_path):
     program = reloaded(served=DEBUGGED)
-    assert awaited(program.get) == ["a"]
     (tmp_path / "part.py").write_text("value = (")
-    (tmp_path / "pages" / "a.html").write_text("mended")
-    awaited(lambda: program.log().count("Running on") == 2)
     told = awaited(program.answer)
     assert told.startswith("HTTP/1.1 500 ") and "\n\nSyntaxError: " in told
     (tmp_path / "part.py").write_text("value = 1")
-    assert awaited(lambda: program.get() == ["mended"])
+    assert awaited(program.get) == ["a"]
+    (tmp_path / "pages" / "a.html").write_text("mended")
+    awaited(lambda: program.log().count("Running on") == 2)
+    assert awaited(program.get) == ["mended"]
     os.killpg(program.process.pid, 2)
     assert program.process.wait(5) == 0
-    notes = re.findall(r"^ \* (\w+ \w+ \w+|.*changed$)", program.log(), re.MULTILINE)
-    assert notes == ["A server for", "Running on http", f"{tmp_path}/pages/a.html has changed",
+    notes = re.findall(r"^ \* (\w+ \w+:? \w+|.*changed$)", program.log(), re.MULTILINE)
+    assert notes == ["A server for", "Debug mode: this", "Running on http", f"{tmp_path}/pages/a.html has changed",
                      "Running on http"]
 
 
