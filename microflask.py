@@ -7109,26 +7109,25 @@ class DispatcherMiddleware:
 # names, and by their values wherever else these turn up.
 
 _LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
+# Compiled when first used, for it costs a millisecond.
 _SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | csrf
-    | authori[sz]ation | credential | signature | session_?id | api_?key
-    | (?<![a-z]) keys? (?![a-z]) )"""
-_SECRET_RE = re.compile(_SECRET, re.VERBOSE | re.IGNORECASE)
+    | authori[sz]ation | credential | signature | session_?id
+    | (?: access | api | encryption | private | signing ) _?key
+    | (?<![a-z]) (?: auth | jwt | keys? | otp | pin ) (?![a-z]) )"""
 # A secret inside a repr: "name": value, ("name", value) or name=value.
-_NAMED_SECRET_RE = re.compile(rf"""({_SECRET}
+_NAMED_SECRET = rf"""({_SECRET}
     [\w-]{{0,40}} (?:["'] \s{{0,9}} [:,] | \s? =) \s{{0,9}})
     (\[[^]]*\]? | [bru]? '(?:[^'\\]|\\.)*' | [bru]? "(?:[^"\\]|\\.)*"
-    | [^\s,;&)}}\]]+)""", re.VERBOSE | re.IGNORECASE)
+    | [^\s,;&)}}\]]+)"""
 _HIDDEN = "(hidden)"
 _MOST_ERRORS, _MOST_FRAMES, _MOST_VALUES = 20, 40, 60
 
 
 def _is_local(environ):
-    """Return True if client, proxies and host are this machine.
-
-    The host counts because a foreign name may lead to it (DNS rebinding).
-    """
+    """Return True if client, proxies and host are this machine."""
     environ = {**environ, **environ.get("werkzeug.proxy_fix.orig", {})}
     name, host = environ["SERVER_NAME"].lower(), environ.get("HTTP_HOST")
+    # A foreign name may lead to this machine (DNS rebinding).
     host = name if host is None else _PORT_RE.sub("", host.lower())
     clients = [environ.get("REMOTE_ADDR") or "", *filter(
         None, environ.get("HTTP_X_FORWARDED_FOR", "").split(","))]
@@ -7251,6 +7250,11 @@ class _Report:
         self.plain = self.text("\n".join(
             [*lines, self.target, self.versions, ""]), 40_000)
 
+    @staticmethod
+    def is_secret(name):
+        """Return True if what has this name is not for other eyes."""
+        return re.search(_SECRET, str(name), re.VERBOSE | re.IGNORECASE)
+
     def find_secrets(self):
         """Yield the values that no text may show: long ones, by their name."""
         request, config = self.request, self.ctx.app.config
@@ -7260,7 +7264,7 @@ class _Report:
                                       for value in request.cookies.values()),
                 *(pair for pair in config.items()
                   if not pair[0].startswith("SESSION_COOKIE_"))):
-            if type(value) is str and _SECRET_RE.search(str(name)):
+            if type(value) is str and self.is_secret(name):
                 yield from (part for part in (value, value.partition(" ")[2])
                             if len(part) >= 8)
 
@@ -7278,19 +7282,20 @@ class _Report:
 
     def shown(self, name, value):
         """Return the repr of a value, unless its name says it is secret."""
-        if _SECRET_RE.search(name):
+        if self.is_secret(name):
             return _HIDDEN
         try:
             text = self.short.repr(value)[:10_000]
         except BaseException as error:
             text = f"(not shown: it raised {type(error).__name__})"
-        return self.text(_NAMED_SECRET_RE.sub(rf"\1{_HIDDEN}", text), 800)
+        return self.text(re.sub(_NAMED_SECRET, rf"\1{_HIDDEN}", text,
+                                flags=re.VERBOSE | re.IGNORECASE), 800)
 
     def rows(self, pairs, harmless=()):
         """Return the rows of a table of names and values."""
-        return [(self.text(str(name), 200), self.shown(
-            "" if name in harmless else str(name), value))
-            for name, value in pairs[:_MOST_VALUES]]
+        return [(self.text(str(name), 200),
+                 self.shown("" if name in harmless else name, value))
+                for name, value in pairs[:_MOST_VALUES]]
 
     def asked(self):
         """Yield (title, pairs) of the request and what was read of it."""
@@ -7447,7 +7452,7 @@ $end
 $end
 $for folded, frames in error.groups:
 $if folded:
-<details><summary>${frames | length} frames of libraries</summary>
+<details><summary>Frames of libraries: ${frames | length}</summary>
 ${for frame in frames:}${show(frame, False, False)}${end}
 </details>
 $else:
@@ -7512,17 +7517,18 @@ def _files_in(path):
     if not os.path.isdir(path):
         yield path
     for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if name[0] not in "._" and
-                      name not in ("node_modules", "site-packages", "venv")]
+        folders[:] = [name for name in folders if name[0] != "." and name not
+                      in ("__pycache__", "node_modules", "venv")]
         yield from (os.path.join(folder, name) for name in names)
 
 
-def _stamps(paths, without=()):
+def _stamps(paths, without):
     """Return {file: what changes with it} of imported modules and paths."""
     from fnmatch import fnmatch     # for the reloader only
     files = [getattr(module, "__dict__", {}).get("__file__")
              for module in list(sys.modules.values())]
-    for path in paths:
+    # The program may be a zip file.
+    for path in [*paths, *sys.argv[:1]]:
         files += itertools.islice(_files_in(os.fspath(path)), 5000)
     # What is away for a moment is being written.
     return {file: stamp for file, stamp in (
@@ -7552,7 +7558,7 @@ def _command():
         return [sys.executable, *sys.orig_argv[1:]]
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     program = sys.argv[:1]
-    if spec is not None:
+    if spec is not None and spec.name != "__main__":
         program = ["-m", re.sub(r"\.__main__\Z", "", spec.name)]
     return [sys.executable, *program, *sys.argv[1:]]
 
@@ -7609,11 +7615,10 @@ def _run_child(paths, without, interval):
         status = child.wait()
     finally:
         # It may end by itself, is asked to, and then made to.
-        for stop in (bool, child.terminate, child.kill):
+        for stop in (child.poll, child.terminate, child.kill):
             stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(1)
-                break
     if status in (0, _RESTART, _STOPPED):
         return status
     print(" * Waiting for a change", file=sys.stderr, flush=True)

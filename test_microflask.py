@@ -14206,9 +14206,14 @@ def test_error_page_marks_the_exact_part():
     assert re.search(r'    return "é".*\n +~+\^~+\n', plain)
 
 
+def test_error_page_marks_no_part_before_python_311():
+    tb = SimpleNamespace(tb_frame=SimpleNamespace(f_code=None), tb_lasti=0, tb_lineno=1)
+    assert microflask._failing_part(tb, ["1 / 0"]) == (0, 0)
+
+
 def test_error_page_folds_what_is_not_the_apps_own():
     text = report(caught(json.loads, "{"))
-    assert re.search(r"<details><summary>\d frames of libraries</summary>", text)
+    assert re.search(r"<details><summary>Frames of libraries: \d</summary>", text)
     only = caught(json.loads, "{")
     only.__traceback__ = only.__traceback__.tb_next
     assert re.search(r'<details class="frame" open>\s*<summary><b>[\w.]*raw_decode',
@@ -14217,8 +14222,14 @@ def test_error_page_folds_what_is_not_the_apps_own():
     assert "JSONDecodeError" in report(only)
 
 
+@pytest.mark.parametrize("name", ["spin", "keyboard", "monkey", "author", "pinned"])
+def test_error_page_hides_nothing_by_parts_of_words(name):
+    assert not microflask._Report.is_secret(name)
+
+
 @pytest.mark.parametrize("name, value", [
     ("password", "hunter2"), ("api_key", "sesame"), ("csrf_token", "abc"), ("private_key", "abc"),
+    ("privateKey", "abc"), ("auth", ("ann", "hunter2")), ("pin", "abc"),
     ("SECRET", "abc"), ("value", {"password": "hunter2"}), ("value", Account()),
     ("value", [("Cookie", "hunter2; abc")]), ("value", {"tokens": ["hunter2", "sesame"]}),
     ("value", {"HTTP_AUTHORIZATION": "hunter2", "apiKey": b"sesame"}),
@@ -14432,7 +14443,7 @@ def test_error_page_tells_what_was_probably_meant(app):
     status, headers, text = debugged(app, "GET /ordrs/7")
     assert status.startswith("404") and "<h2>The nearest rules</h2>" in text
     assert text.index("/orders/&lt;int:number&gt;") < text.index("/build")
-    assert "frames of libraries" not in text and 'class="frame"' not in text
+    assert "Frames of libraries" not in text and 'class="frame"' not in text
     status, headers, text = debugged(app, "GET /orders/7")
     assert status.startswith("405") and "<li><code>OPTIONS</code><li><code>POST</code>" in text
     assert set(headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
@@ -14697,6 +14708,8 @@ def test_reloader_repeats_its_command_line(monkeypatch):
     assert microflask._command()[-2:] == ["program.py", "x"]
     main.__spec__ = SimpleNamespace(name="site.__main__")
     assert microflask._command()[-3:] == ["-m", "site", "x"]
+    main.__spec__ = SimpleNamespace(name="__main__")
+    assert microflask._command()[-2:] == ["program.py", "x"]
 
 
 @pytest.fixture
