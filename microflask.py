@@ -38,9 +38,11 @@ Contents
   22. The application context
   23. Helpers a view calls
   24. Class-based views
+  25. Commands
   26. What an app and a blueprint share
   27. Blueprints
   28. The application
+  29. The command line
 
 The life of one request (read these nine and you know the framework)
 
@@ -103,7 +105,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin
 from urllib.parse import (
     quote, unquote, urlencode, urljoin, urlsplit, urlunsplit)
 
@@ -206,6 +208,10 @@ __all__ = [
     "secure_filename", "send_file", "send_from_directory",
     # 24
     "View", "MethodView",
+    # 25
+    "UsageError", "get_debug_flag", "load_dotenv", "get_load_dotenv",
+    "ScriptInfo", "with_appcontext", "pass_script_info", "Command", "AppGroup",
+    "Result", "FlaskCliRunner",
     # 26
     "Scaffold",
     # 27
@@ -213,6 +219,10 @@ __all__ = [
     # 28
     "wsgi_errors_stream", "has_level_handler", "DispatchingJinjaLoader",
     "Flask",
+    # 29
+    "NoAppException", "find_best_app", "find_app_by_string", "prepare_import",
+    "locate_app", "FlaskGroup", "show_server_banner", "run_command",
+    "shell_command", "routes_command", "cli", "main",
 ]
 
 # Stands for "no argument given" where None is an argument.
@@ -9687,6 +9697,502 @@ class MethodView(View):
 
 
 # =============================================================================
+# 25. Commands
+# =============================================================================
+#
+# A command is a function that the command line calls.  Its parameters are the
+# command's: what has no default is an argument, what has one is an option, a
+# bool is a flag, and annotations say how to read a text.
+#
+#     @app.cli.command()
+#     def greet(name, times: int = 1, loud: bool = False):
+#         """Greet somebody."""
+#
+# is called as `greet Ada --times 3 --loud`.  Commands stand in groups, which
+# are commands too.  How an app is found is told in section 29.
+# Left out: click's decorators and prompts; use input() and print().
+
+_TRUE, _FALSE = "1 true t yes y on".split(), "0 false f no n off".split()
+
+
+class UsageError(Exception):
+    """A command was called wrongly: one sentence, and exit code 2."""
+
+
+# What a docstring says of a parameter: ":param name: its meaning".
+_PARAM_RE = re.compile(r"(?m)^[ \t]*:param (\w+): *(.*)\n?")
+
+
+def _boolean(text):
+    if text.lower() not in _TRUE + _FALSE:
+        raise ValueError(text)
+    return text.lower() in _TRUE
+
+
+def get_debug_flag() -> bool:
+    """Return True if FLASK_DEBUG asks for debug mode."""
+    flag = os.environ.get("FLASK_DEBUG", "").lower()
+    return flag not in ("", "0", "false", "no")
+
+
+# One line of a .env file, which may span several: export NAME='value' # why
+_ENV_RE = re.compile(r"""
+    \s* (?:export[^\S\r\n]+ | (?!export[^\S\r\n]))
+    (?: '(?P<quoted>[^']+)' | (?P<name>[^'=\#\s][^=\#\s]*) ) [^\S\r\n]*
+    (?: = [^\S\r\n]* (?:
+        '(?P<single>(?:[^'\\]|\\.)*)' | "(?P<double>(?:[^"\\]|\\.)*)" )
+    | = (?P<plain>(?![^\S\r\n]*['"])[^\r\n]*) )?
+    [^\S\r\n]* (?:\#[^\r\n]*)? (?:\r\n|\n|\r|\Z)
+    | [^\r\n]+     # a comment, or what can't be read
+    """, re.VERBOSE | re.DOTALL)
+_ENV_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
+                "t": "\t", "v": "\v"}
+_ENV_PLACE_RE = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
+
+
+def _env_values(text: str) -> dict[Any, str | None]:
+    """Return what the text of a .env file sets; a bare NAME gives None."""
+    values: dict[Any, str | None] = {}
+
+    def place(match):
+        known = {**os.environ, **values}
+        return known.get(match[1], match[2] or "") or ""
+
+    for match in _ENV_RE.finditer(text):
+        single, double, value = match.group("single", "double", "plain")
+        if single is not None:
+            value = re.sub(r"\\([\\'])", r"\1", single)
+        elif double is not None:
+            value = re.sub(r"""\\([\\'"abfnrtv])""", lambda m:
+                           _ENV_ESCAPES.get(m[1], m[1]), double)
+        elif value is not None:
+            value = re.sub(r"\s+#.*", "", value).strip()
+        if value is not None:
+            value = _ENV_PLACE_RE.sub(place, value)
+        values[match["quoted"] or match["name"]] = value
+    values.pop(None, "")
+    return values
+
+
+def _find_upwards(name):
+    """Return the file of that name here or in a folder above, or None."""
+    parts = os.getcwd().split(os.sep)
+    paths = (os.sep.join([*parts[:number], name])
+             for number in range(len(parts), 0, -1))
+    return next(filter(os.path.isfile, paths), None)
+
+
+def load_dotenv(path: Any = None, load_defaults: bool = True) -> bool:
+    """Set environment variables from .flaskenv, .env and the file given.
+
+    The later of these wins, and what is set already wins over all.  Returns
+    True if there was anything to read.
+    """
+    values: dict[str, str | None] = {}
+    defaults = (".flaskenv", ".env") if load_defaults else ()
+    for file in (*map(_find_upwards, defaults), path):
+        if file is not None and os.path.isfile(file):
+            with open(file, encoding="utf-8") as lines:
+                values.update(_env_values(lines.read()))
+    for name, value in values.items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+    return bool(values)
+
+
+def get_load_dotenv(default: bool = True) -> bool:
+    """Return False if FLASK_SKIP_DOTENV forbids to read .env files."""
+    flag = os.environ.get("FLASK_SKIP_DOTENV")
+    return flag.lower() in ("0", "false", "no") if flag else default
+
+
+class ScriptInfo:
+    """What one run of the command line knows: the app and how to load it."""
+
+    _locate: Any = None     # Knot: section 29 finds an app by its name.
+    prefix = ""             # of the variables that set options: "FLASK"
+
+    def __init__(self, app_import_path: str | None = None,
+                 create_app: Callable[..., Any] | None = None,
+                 set_debug_flag: bool = True,
+                 load_dotenv_defaults: bool = True) -> None:
+        self.app_import_path = app_import_path
+        self.create_app = create_app
+        self.set_debug_flag = set_debug_flag
+        self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)
+        self.data: dict[Any, Any] = {}
+        self._loaded_app: Any = None
+
+    def load_app(self) -> Any:
+        """Return the app, which is made at the first call."""
+        if self._loaded_app is None:
+            app = (self.create_app() if self.create_app is not None
+                   else self._locate(self.app_import_path))
+            if self.set_debug_flag:
+                app.debug = get_debug_flag()
+            self._loaded_app = app
+        return self._loaded_app
+
+
+def with_appcontext(f: Any) -> Any:
+    """Mark a function: as a command, it runs inside the app's context."""
+    f._wants_context = True
+    return f
+
+
+def pass_script_info(f: Any) -> Any:
+    """Mark a function: as a command, it is given the ScriptInfo first."""
+    f._wants_info = True
+    return f
+
+
+def _reader(kind: Any) -> Any:
+    """Return a function that reads a text as a kind, for argparse."""
+    from argparse import ArgumentTypeError    # for the command line only
+
+    def read(text):
+        try:
+            return {bool: _boolean, date: date.fromisoformat,
+                    datetime: datetime.fromisoformat}.get(kind, kind)(text)
+        except (ValueError, TypeError, ArithmeticError):
+            raise ArgumentTypeError(
+                f"{text!r} is not a valid {kind.__name__}") from None
+    return read
+
+
+def _shape(hint: Any, default: Any) -> tuple[Any, Any, bool]:
+    """Return what an annotation means: (type, choices or None, is a list)."""
+    inner = [kind for kind in get_args(hint) if kind is not type(None)]
+    origin = get_origin(hint) or hint
+    if origin in (list, tuple, set):
+        return *_shape(inner[0] if inner else str, None)[:2], True
+    if origin is Literal:
+        return type(inner[0]), inner, False
+    if inner:       # A union: the first that is not None.
+        return _shape(inner[0], default)
+    if hint is None and default is not None:
+        return _shape(type(default), None)
+    return hint if isinstance(hint, type) else str, None, False
+
+
+def _hint(f: Any, parameter: Any) -> Any:
+    """Return the annotation of a parameter, or None; texts are evaluated."""
+    hint = parameter.annotation
+    if not isinstance(hint, str):
+        return None if hint is parameter.empty else hint
+    # Python 3.9 can't evaluate "int | None".
+    with contextlib.suppress(NameError, TypeError):
+        hint = re.sub(r"\|\s*None\b", "", hint)
+        return eval(hint, getattr(f, "func", f).__globals__)
+    return None
+
+
+class Command:
+    """A function that the command line calls.
+
+    `short` holds letters: "hp" makes -h and -p of the options that begin so.
+    `callback` is the function itself, for a test or another function.
+    """
+
+    def __init__(self, name: str | None = None,
+                 callback: Callable[..., Any] | None = None,
+                 help: str | None = None, *, short: str = "",
+                 with_appcontext: bool = False) -> None:
+        self.name = name
+        self.callback = callback
+        self.help = help or getattr(callback, "__doc__", None) or ""
+        self.short = short
+        self.with_appcontext = with_appcontext or hasattr(
+            callback, "_wants_context")
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.name}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self.main(*args, **kwargs)
+
+    def main(self, args: Any = None, prog_name: str | None = None,
+             obj: ScriptInfo | None = None) -> NoReturn:
+        """Run with these arguments, or the program's, and exit."""
+        name = prog_name or os.path.basename(sys.argv[0])
+        try:
+            self._run(list(sys.argv[1:] if args is None else args), [name],
+                      self._make_info() if obj is None else obj)
+        except UsageError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except (KeyboardInterrupt, EOFError):
+            print("\nAborted!", file=sys.stderr)
+            sys.exit(1)
+        except BrokenPipeError:     # `... | head` has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(1)
+        sys.exit(0)
+
+    def _make_info(self) -> ScriptInfo:
+        return ScriptInfo()
+
+    def _signature(self, info):
+        """Return the function (with info, if it wants that) and its shape."""
+        import inspect      # for the command line only
+        f: Any = self.callback
+        if hasattr(f, "_wants_info"):
+            f = functools.partial(f, info)
+        return f, inspect.signature(f)
+
+    def _call(self, values, info):
+        """Call the function with the values that were read."""
+        f, signature = self._signature(info)
+        bound = signature.bind_partial()
+        bound.arguments.update(values)
+        bound.apply_defaults()
+        with contextlib.ExitStack() as stack:
+            if self.with_appcontext and not current_app:
+                stack.enter_context(info.load_app().app_context())
+            if current_app:
+                f = current_app.ensure_sync(f)
+            f(*bound.args, **bound.kwargs)
+
+    def _run(self, args, path, info):
+        """Read the arguments and call the function."""
+        parser = self._parser(path)
+        parser.add_argument("--help", action="help", help="Show this page.")
+        args = self._add_parameters(parser, path, info) + args
+        # Options may stand among arguments; but "--" ends them for good.
+        read = (parser.parse_args if "--" in args
+                else parser.parse_intermixed_args)
+        self._call(vars(read(args)), info)
+
+    def _parser(self, path):
+        """Return a parser for "program command" that raises UsageError."""
+        import argparse     # for the command line only
+        from inspect import cleandoc
+        parser: Any = argparse.ArgumentParser(
+            " ".join(path), add_help=False, allow_abbrev=False,
+            description=_PARAM_RE.sub("", cleandoc(self.help)).strip(),
+            argument_default=argparse.SUPPRESS,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+
+        def fail(message):
+            raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}."
+                             f"\nTry '{parser.prog} --help'.")
+        parser.error = fail
+        return parser
+
+    def _add_parameters(self, parser, path, info):
+        """Add the function's parameters; return what the environment sets."""
+        f, signature = self._signature(info)
+        about, given = dict(_PARAM_RE.findall(self.help)), []
+        for name, parameter in signature.parameters.items():
+            default = parameter.default
+            needed = default is parameter.empty
+            kind, choices, many = _shape(
+                _hint(f, parameter), None if needed else default)
+            options = {"help": about.get(name, "").replace("%", "%%"),
+                       "type": _reader(kind), "choices": choices}
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                parser.add_argument(name, nargs="*", **options)
+            elif needed and parameter.kind is not parameter.KEYWORD_ONLY:
+                if many:
+                    options["nargs"] = "+"
+                parser.add_argument(name, **options)
+            else:
+                word = name.replace("_", "-")
+                options.update(dest=name, required=needed)
+                self._add_option(parser, word, many, kind, options)
+                variable = "_".join([info.prefix, *path[1:], name])
+                value = os.environ.get(variable.upper().replace("-", "_"))
+                if info.prefix and value:
+                    given += _as_arguments(parser, word, many, kind, value)
+        return given
+
+    def _add_option(self, parser, word, many, kind, options):
+        """Add --word, perhaps with its letter; to a flag also --no-word."""
+        flags = [f"--{word}"]
+        if word[0] in self.short:
+            flags.insert(0, f"-{word[0]}")
+        if kind is not bool or many:
+            action = "append" if many else "store"
+            parser.add_argument(*flags, action=action, **options)
+            return
+        dest, about = options["dest"], options["help"]
+        parser.add_argument(
+            *flags, action="store_true", dest=dest, help=about)
+        parser.add_argument(
+            _negative(word), action="store_false", dest=dest)
+
+
+def _negative(word):
+    return f"--no-{word}".replace("--no-with-", "--without-")
+
+
+def _as_arguments(parser, word, many, kind, value):
+    """Return what stands in an environment variable as arguments."""
+    if kind is not bool or many:
+        items = value.split() if many else [value]
+        return [f"--{word}={item}" for item in items]
+    try:
+        return [f"--{word}" if _boolean(value) else _negative(word)]
+    except ValueError:
+        parser.error(f"{value!r} is not a valid value of --{word}")
+
+
+class AppGroup(Command):
+    """A group of commands, which run inside the app's context."""
+
+    def __init__(self, name: str | None = None,
+                 callback: Callable[..., Any] | None = None,
+                 help: str | None = None, **options: Any) -> None:
+        super().__init__(name, callback, help, **options)
+        self.commands: dict[str, Command] = {}
+
+    def add_command(self, cmd: Command, name: str | None = None) -> None:
+        """Add a command, under its own name or another."""
+        self.commands[name or cmd.name or ""] = cmd
+
+    def get_command(self, info: ScriptInfo, name: str) -> Command | None:
+        """Return the command of that name, or None."""
+        return self.commands.get(name)
+
+    def list_commands(self, info: ScriptInfo) -> list[str]:
+        """Return the names of the commands, sorted."""
+        return sorted(self.commands)
+
+    def command(self, name: Any = None, *, cls: Any = Command,
+                with_appcontext: bool = True, **options: Any) -> Any:
+        """Make a command of the decorated function; init_db is init-db."""
+        if callable(name):
+            return self.command(cls=cls)(name)
+
+        def decorator(f: Any) -> Any:
+            # As click: init_db_command is init-db, too.
+            plain = re.sub("[_-](command|cmd|group|grp)\\Z", "", f.__name__)
+            made = cls(name or plain.lower().replace("_", "-"), f,
+                       with_appcontext=with_appcontext, **options)
+            self.add_command(made)
+            return made
+        return decorator
+
+    def group(self, name: Any = None, **options: Any) -> Any:
+        """Make a group of the decorated function, which runs first."""
+        return self.command(name, **{"cls": AppGroup, **options})
+
+    def _begin(self, values, info):
+        """Do what the group's own options say."""
+
+    def _run(self, args, path, info):
+        """Read the group's own options, then run one of its commands."""
+        from argparse import REMAINDER, SUPPRESS    # for the command line
+        parser, given = self._parser(path), []
+        parser.usage = f"{parser.prog} [OPTIONS] COMMAND [ARGS]..."
+        parser.add_argument("--help", action="store_true", dest="--help",
+                            help="Show this page.")
+        parser.add_argument("rest", nargs=REMAINDER, help=SUPPRESS)
+        if self.callback is not None:
+            given = self._add_parameters(parser, path, info)
+        values = vars(parser.parse_args(given + args))
+        rest, asked = values.pop("rest"), values.pop("--help", False)
+        self._begin(values, info)
+        if asked or not rest:
+            print(parser.format_help() + self._listing(info),
+                  file=sys.stdout if asked else sys.stderr)
+            sys.exit(0 if asked else 2)
+        command: Any = self.get_command(info, rest[0])
+        if command is None:
+            import difflib      # for this sentence only
+            near = difflib.get_close_matches(
+                rest[0], self.list_commands(info), 1)
+            parser.error(f"no such command {rest[0]!r}" + "".join(
+                f"; did you mean {name!r}" for name in near))
+        if self.callback is not None:
+            self._call(values, info)
+        command._run(rest[1:], [*path, rest[0]], info)
+
+    def _listing(self, info):
+        """Return the commands with the first sentence of their help."""
+        lines, names = ["\ncommands:"], self.list_commands(info)
+        for name in names:
+            command: Any = self.get_command(info, name)
+            words = " ".join(command.help.partition("\n\n")[0].split())
+            lines.append(f"  {name:{max(map(len, names))}}  "
+                         + re.split(r"(?<=[.:]) ", words)[0])
+        return "\n".join(lines)
+
+
+class Result:
+    """What a command that a test has run printed, and how it ended."""
+
+    def __init__(self, output: str, stdout: str, stderr: str, exit_code: int,
+                 exc_info: Any) -> None:
+        self.output, self.stdout, self.stderr = output, stdout, stderr
+        self.exit_code = exit_code
+        self.exc_info = exc_info
+        self.exception = exc_info and exc_info[1]
+
+    def __repr__(self):
+        what = repr(self.exception) if self.exception else "okay"
+        return f"<{type(self).__name__} {what}>"
+
+
+class _Tee(io.StringIO):
+    """A stream in memory that writes to another one, too."""
+
+    def __init__(self, other):
+        super().__init__()
+        self._other = other
+
+    def write(self, text):
+        self._other.write(text)
+        return super().write(text)
+
+
+class FlaskCliRunner:
+    """Runs commands in a test: app.test_cli_runner().invoke(args=["x"])."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def invoke(self, cli: Any = None, args: Any = None, *,
+               input: str | None = None, env: Mapping | None = None,
+               catch_exceptions: bool = True, obj: Any = None) -> Result:
+        """Run a command with a list of arguments, or a text of them.
+
+        It reads `input`; `env` adds to the environment variables, which are
+        afterwards as they were before.
+        """
+        if isinstance(args, str):
+            import shlex    # for the command line only
+            args = shlex.split(args)
+        cli = self.app.cli if cli is None else cli
+        obj = obj or ScriptInfo(create_app=lambda: self.app)
+        output, before = io.StringIO(), (sys.stdin, dict(os.environ))
+        out, err = _Tee(output), _Tee(output)
+        code, exc_info = 0, None
+        sys.stdin = io.StringIO(input or "")
+        os.environ.update(env or {})
+        try:
+            with contextlib.redirect_stdout(out), \
+                    contextlib.redirect_stderr(err):
+                cli.main(args=args or (), prog_name=cli.name, obj=obj)
+        except SystemExit as ending:
+            code, exc_info = 1, sys.exc_info() if ending.code else None
+            if isinstance(ending.code or 0, int):
+                code = int(ending.code or 0)
+            else:
+                err.write(f"{ending.code}\n")
+        except Exception:
+            if not catch_exceptions:
+                raise
+            code, exc_info = 1, sys.exc_info()
+        finally:
+            sys.stdin = before[0]
+            os.environ.clear()
+            os.environ.update(before[1])
+        return Result(output.getvalue(), out.getvalue(), err.getvalue(), code,
+                      exc_info)
+
+
+# =============================================================================
 # 26. What an app and a blueprint share
 # =============================================================================
 #
@@ -9782,6 +10288,7 @@ class Scaffold:
         # Extensions append to [None] without asking if it is there.
         self.error_handler_spec: dict[Any, dict] = collections.defaultdict(
             lambda: collections.defaultdict(dict))
+        self.cli = AppGroup()
         self.before_request_funcs: dict[Any, list] = _lists()
         self.after_request_funcs: dict[Any, list] = _lists()
         self.teardown_request_funcs: dict[Any, list] = _lists()
@@ -10042,7 +10549,7 @@ class Blueprint(Scaffold):
                  url_prefix: str | None = None, subdomain: str | None = None,
                  url_defaults: dict | None = None,
                  root_path: str | None = None,
-                 cli_group: str | None = None) -> None:
+                 cli_group: Any = _missing) -> None:
         super().__init__(import_name, static_folder, static_url_path,
                          template_folder, root_path)
         if not name or "." in name:
@@ -10146,6 +10653,13 @@ class Blueprint(Scaffold):
         self._merge_into(app, name)
         for deferred in self.deferred_functions:
             deferred(state)
+        if self.cli.commands:
+            group = options.get("cli_group", self.cli_group)
+            if group is None:
+                app.cli.commands.update(self.cli.commands)
+            else:
+                self.cli.name = name if group is _missing else group
+                app.cli.add_command(self.cli)
         for blueprint, inner in self._blueprints:
             blueprint.register(
                 app, self._nested(state, blueprint, inner, name))
@@ -10306,6 +10820,7 @@ class Flask(Scaffold):
     json_provider_class: Any = DefaultJSONProvider
     session_interface: Any = SecureCookieSessionInterface()
     test_client_class: Any = FlaskClient
+    test_cli_runner_class: Any = FlaskCliRunner
     url_map_class: Any = Map
     url_rule_class: Any = Rule
     jinja_environment: Any = Environment
@@ -10361,6 +10876,7 @@ class Flask(Scaffold):
         self.subdomain_matching = subdomain_matching
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}
+        self.cli.name = self.name
         self.teardown_appcontext_funcs: list = []
         self.shell_context_processors: list = []
         self.url_build_error_handlers: list = []
@@ -10425,9 +10941,8 @@ class Flask(Scaffold):
     def make_config(self, instance_relative: bool = False) -> Config:
         """Return the configuration that the app starts with."""
         root = self.instance_path if instance_relative else self.root_path
-        flag = os.environ.get("FLASK_DEBUG", "").lower()
-        debug = flag not in ("", "0", "false", "no")
-        return self.config_class(root, {**self.default_config, "DEBUG": debug})
+        return self.config_class(
+            root, {**self.default_config, "DEBUG": get_debug_flag()})
 
     def auto_find_instance_path(self) -> str:
         """Return the folder for files of this installation of the app."""
@@ -10586,6 +11101,10 @@ class Flask(Scaffold):
         return self.test_client_class(
             self, self.response_class, use_cookies=use_cookies, **kwargs)
 
+    def test_cli_runner(self, **kwargs: Any) -> Any:
+        """Return an object that runs the app's commands in a test."""
+        return self.test_cli_runner_class(self, **kwargs)
+
     def run(self, host: str | None = None, port: int | None = None,
             debug: bool | None = None, **options: Any) -> None:
         """Serve the app on this machine until Ctrl-C; not for production.
@@ -10598,6 +11117,10 @@ class Flask(Scaffold):
             print(" * Ignoring a call to 'app.run()': the command line serves"
                   " the app already.", file=sys.stderr)
             return
+        if get_load_dotenv(options.pop("load_dotenv", True)):
+            load_dotenv()
+            if "FLASK_DEBUG" in os.environ:
+                self.debug = get_debug_flag()
         if debug is not None:
             self.debug = bool(debug)
         name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
@@ -10992,15 +11515,506 @@ class Flask(Scaffold):
 
 
 # =============================================================================
+# 29. The command line
+# =============================================================================
+#
+# `python3 microflask.py`, `python3 -m microflask` and, once installed,
+# `microflask` are one program.  It looks for an app as Flask does: --app or
+# FLASK_APP names a module or a file, with ":name" or ":create_app('x')" after
+# it; without them it is wsgi.py or app.py.  In a module it takes `app`,
+# `application`, the only Flask object, or what create_app() or make_app()
+# returns.  To run, shell and routes come three commands for a file that was
+# copied: secret, about and vendor.
+# Left out: commands of other packages by entry points.
+
+
+class NoAppException(UsageError):
+    """No app could be found or loaded; the sentence says what to do."""
+
+
+def _reached():
+    """Return True if the error came from inside what was called."""
+    trace: Any = sys.exc_info()[2]
+    return trace.tb_next is not None
+
+
+def _make(factory, sentence, args=(), options=None):
+    """Call a factory; the sentence tells that these arguments are wrong."""
+    try:
+        return factory(*args, **options or {})
+    except TypeError:
+        if _reached():
+            raise
+        raise NoAppException(sentence) from None
+
+
+def find_best_app(module: Any) -> Any:
+    """Return the app of a module that is most likely meant."""
+    for name in ("app", "application"):
+        if isinstance(getattr(module, name, None), Flask):
+            return getattr(module, name)
+    found = [app for app in vars(module).values() if isinstance(app, Flask)]
+    say = f"Use '{module.__name__}:name' to specify"
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NoAppException("Detected multiple Flask applications in module"
+                             f" '{module.__name__}'. {say} the correct one.")
+    for name in ("create_app", "make_app"):
+        factory = getattr(module, name, None)
+        if isinstance(factory, types.FunctionType):
+            app = _make(factory, (
+                f"Detected factory '{name}' in module '{module.__name__}', but"
+                " could not call it without arguments. Use"
+                f" '{module.__name__}:{name}(args)' to specify arguments."))
+            if isinstance(app, Flask):
+                return app
+    raise NoAppException("Failed to find Flask application or factory in"
+                         f" module '{module.__name__}'. {say} one."
+                         + _foreign(module))
+
+
+def _foreign(module):
+    """Return a hint if the module's app is of another copy of this file."""
+    for app in vars(module).values():
+        if not isinstance(app, Flask) and "Flask" in [
+                kind.__name__ for kind in type(app).__mro__]:
+            return (f" Its {app!r} comes from another module,"
+                    f" {type(app).__module__!r}, and not from {__file__!r}:"
+                    " use that one's command line.")
+    return ""
+
+
+def find_app_by_string(module: Any, app_name: str) -> Any:
+    """Return the app that "name" or "factory('argument')" means."""
+    args: list = []
+    options: dict = {}
+    sentence = (f"Failed to parse {app_name!r} as an attribute name or"
+                " function call.")
+    try:
+        node: Any = ast.parse(app_name.strip(), mode="eval").body
+        if isinstance(node, ast.Call):
+            sentence = ("Failed to parse arguments as literal values:"
+                        f" {app_name!r}.")
+            args = [ast.literal_eval(value) for value in node.args]
+            options = {word.arg: ast.literal_eval(word.value)
+                       for word in node.keywords}
+            sentence = ("Function reference must be a simple name:"
+                        f" {app_name!r}.")
+            node = node.func
+        if not isinstance(node, ast.Name):
+            raise ValueError(node)
+    except (SyntaxError, ValueError):
+        raise NoAppException(sentence) from None
+    app = getattr(module, node.id, _missing)
+    if app is _missing:
+        raise NoAppException(f"Failed to find attribute {node.id!r} in"
+                             f" {module.__name__!r}.")
+    if isinstance(app, types.FunctionType):
+        app = _make(app, f"The factory {app_name!r} in module"
+                    f" {module.__name__!r} could not be called with the"
+                    " specified arguments.", args, options)
+    if not isinstance(app, Flask):
+        raise NoAppException(
+            "A valid Flask application was not obtained from"
+            f" '{module.__name__}:{app_name}'." + _foreign(module))
+    return app
+
+
+def _module_in(path):
+    """Return (folder, name) by which the module in a file is imported."""
+    path = re.sub(r"\.py\Z", "", os.path.realpath(path))
+    path = re.sub(r"[\\/]__init__\Z", "", path)
+    folder, name = os.path.split(path)
+    while os.path.exists(os.path.join(folder, "__init__.py")):
+        folder, package = os.path.split(folder)
+        name = f"{package}.{name}"
+    return folder, name
+
+
+def prepare_import(path: str) -> str:
+    """Return the name of the module in a file, and make it importable.
+
+    The folder that holds it, or its outermost package, comes first in the
+    path of modules: prepare_import("src/shop/web.py") -> "shop.web".
+    """
+    folder, name = _module_in(path)
+    if sys.path[0] != folder:
+        sys.path.insert(0, folder)
+    return name
+
+
+def locate_app(module_name: str, app_name: str | None,
+               raise_if_not_found: bool = True) -> Any:
+    """Import a module and return its app."""
+    try:
+        __import__(module_name)
+    except ImportError:
+        if _reached():
+            import traceback    # for this failure only
+            raise NoAppException(
+                f"While importing {module_name!r}, an ImportError was raised:"
+                f"\n\n{traceback.format_exc()}") from None
+        if raise_if_not_found:
+            raise NoAppException(
+                f"Could not import {module_name!r}.") from None
+        return None
+    module = sys.modules[module_name]
+    return (find_best_app(module) if app_name is None
+            else find_app_by_string(module, app_name))
+
+
+def _locate(path):
+    """Return the app that --app names, or that of wsgi.py or app.py."""
+    if path:
+        # Not the colon of a drive: C:\shop\app.py
+        file, _, name = re.sub(
+            r":(?![\\/])", "\n", path, count=1).partition("\n")
+        return locate_app(prepare_import(file), name or None)
+    for file in ("wsgi.py", "app.py"):
+        app = locate_app(prepare_import(file), None, False)
+        if app is not None:
+            return app
+    raise NoAppException(
+        "Could not locate a Flask application. Use the '--app' option, the"
+        " 'FLASK_APP' environment variable, or a 'wsgi.py' or 'app.py' file"
+        " in the current directory.")
+
+
+ScriptInfo._locate = staticmethod(_locate)
+
+
+class FlaskGroup(AppGroup):
+    """The commands of this file and those of the app that it finds."""
+
+    def __init__(self, add_default_commands: bool = True,
+                 create_app: Callable[..., Any] | None = None,
+                 add_version_option: bool = True, load_dotenv: bool = True,
+                 set_debug_flag: bool = True, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_version_option = add_version_option
+        self._settings: Any = {"create_app": create_app,
+                               "set_debug_flag": set_debug_flag,
+                               "load_dotenv_defaults": load_dotenv}
+        if add_default_commands:
+            for command in (run_command, shell_command, routes_command):
+                self.add_command(command)
+
+    def _make_info(self):
+        return ScriptInfo(**self._settings)
+
+    def _parser(self, path):
+        parser = super()._parser(path)
+        add = parser.add_argument
+        add("-A", "--app", dest="--app", metavar="IMPORT", help="The app: a"
+            " file or a module, perhaps with :name or :factory('argument').")
+        add("-e", "--env-file", dest="--env-file", metavar="FILE", help="Read"
+            " environment variables from this file, besides .flaskenv and"
+            " .env; what is set already wins.")
+        self._add_option(parser, "debug", False, bool, {
+            "dest": "--debug", "help": "Show errors on the page, and restart"
+            " when a file changes."})
+        if self.add_version_option:
+            add("--version", dest="--version", action="store_true",
+                help="Show the version.")
+        return parser
+
+    def _begin(self, values, info):
+        """Read .env files, then see which app and how."""
+        os.environ["FLASK_RUN_FROM_CLI"] = "true"   # app.run() does nothing.
+        info.prefix = "FLASK"
+        if values.pop("--version", False):
+            print(f"microflask {__version__}\nPython {_PYTHON}")
+            sys.exit(0)
+        file = values.pop("--env-file", os.environ.get("FLASK_ENV_FILE"))
+        if file is not None and not os.path.isfile(file):
+            raise UsageError(f"There is no file {file!r} for --env-file.")
+        if file is not None or info.load_dotenv_defaults:
+            load_dotenv(file, info.load_dotenv_defaults)
+        info.app_import_path = values.pop(
+            "--app", info.app_import_path or os.environ.get("FLASK_APP"))
+        if "--debug" in values:
+            os.environ["FLASK_DEBUG"] = str(int(values.pop("--debug")))
+
+    def get_command(self, info: ScriptInfo, name: str) -> Command | None:
+        """Return a command of this group, or else one of the app."""
+        if name in self.commands:
+            return self.commands[name]
+        return info.load_app().cli.get_command(info, name)
+
+    def list_commands(self, info: ScriptInfo) -> list[str]:
+        """Return the names of all commands; tell why the app has none."""
+        names = set(self.commands)
+        try:
+            names.update(info.load_app().cli.commands)
+        except UsageError as error:
+            print(f"Error: {error}\n", file=sys.stderr)
+        except Exception:
+            import traceback    # for this failure only
+            traceback.print_exc()
+        return sorted(names)
+
+
+_PYTHON = f"{sys.version.split()[0]} ({sys.executable})"
+
+
+def _is_restarted():
+    return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
+
+
+def show_server_banner(debug: bool, app_import_path: str | None) -> None:
+    """Say which app is served and if in debug mode; not after a restart."""
+    if not _is_restarted():
+        if app_import_path is not None:
+            print(f" * Serving Flask app '{app_import_path}'")
+        print(f" * Debug mode: {'on' if debug else 'off'}", flush=True)
+
+
+def _tls(cert, key):
+    """Return what --cert and --key mean: None, "adhoc", files, a context."""
+    if cert is None or os.path.isfile(cert):
+        if (cert is None) != (key is None):
+            raise UsageError("A file as --cert and --key must both be given.")
+        return None if cert is None else (cert, key)
+    if key is not None:
+        raise UsageError(f"With --cert {cert}, --key is not used.")
+    context = ("adhoc" if cert.lower() == "adhoc"
+               else import_string(cert, silent=True))
+    if context is None:
+        raise UsageError(f"There is no file {cert!r} for --cert; nor is it"
+                         " 'adhoc' or the import name of an SSLContext.")
+    return context
+
+
+def _raising(error):
+    """Return an app that raises: the next save may mend its import."""
+    def app(environ, start_response):
+        raise error
+    return app
+
+
+@pass_script_info
+def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
+         key: str | None = None, reload: bool | None = None,
+         debugger: bool | None = None, with_threads=True,
+         extra_files: str | None = None, exclude_patterns: str | None = None,
+         debug: bool | None = None):
+    """Serve the app on this machine, for development.
+
+    Then open http://127.0.0.1:5000 in a browser; Ctrl-C stops it. For real
+    traffic use a production server such as gunicorn: the app is plain WSGI.
+
+    :param host: The address to listen on; 0.0.0.0 is all of this machine's.
+    :param port: The port to listen on; 0 takes a free one.
+    :param cert: A certificate file, to serve https; or 'adhoc'.
+    :param key: The key file of the certificate.
+    :param reload: Restart when a file changes; debug mode does.
+    :param debugger: Show errors on the page; debug mode does.
+    :param with_threads: Answer several requests at once.
+    :param extra_files: More files whose change restarts the server.
+    :param exclude_patterns: Files whose change does not restart it.
+    :param debug: Debug mode.
+    """
+    ssl_context = _tls(cert, key)
+    if debug is not None:
+        os.environ["FLASK_DEBUG"] = str(int(debug))
+    try:
+        app = info.load_app()
+    except Exception as error:
+        if not _is_restarted():
+            raise
+        import traceback    # for this failure only
+        traceback.print_exc()
+        app = _raising(error)
+    debug = get_debug_flag()
+    show_server_banner(debug, info.app_import_path)
+    run_simple(host, port, app, threaded=with_threads, ssl_context=ssl_context,
+               use_reloader=debug if reload is None else reload,
+               use_debugger=debug if debugger is None else debugger,
+               **{name: text and text.split(os.pathsep) for name, text in (
+                   ("extra_files", extra_files),
+                   ("exclude_patterns", exclude_patterns))})
+
+
+@with_appcontext
+def _shell():
+    """Open a Python prompt inside the app's context.
+
+    It knows app, g and what the app's shell_context_processors give; Tab
+    completes names.
+    """
+    import code         # for the shell only
+    names: dict[str, Any] = {}
+    startup = os.environ.get("PYTHONSTARTUP")
+    if startup and os.path.isfile(startup):
+        with open(startup, encoding="utf-8") as file:
+            exec(compile(file.read(), startup, "exec"), names)
+    names.update(current_app.make_shell_context())
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook is not None:
+        with contextlib.suppress(ImportError):
+            import readline
+            from rlcompleter import Completer
+            readline.set_completer(Completer(names).complete)
+        hook()
+    code.interact(f"Python {sys.version} on {sys.platform}\n"
+                  f"App: {current_app.import_name}\n"
+                  f"Instance: {current_app.instance_path}", local=names)
+
+
+@with_appcontext
+def _routes(sort: Literal["endpoint", "methods", "domain", "rule",
+                          "match"] = "endpoint", all_methods=False):
+    """Show the URL rules of the app.
+
+    :param sort: By endpoint, methods, domain, rule or match (as registered).
+    :param all_methods: Show HEAD and OPTIONS, too.
+    """
+    hosts = current_app.url_map.host_matching
+    rows = [{
+        "endpoint": rule.endpoint,
+        "methods": ", ".join(sorted(
+            set(rule.methods or ())
+            - (set() if all_methods else {"HEAD", "OPTIONS"}))),
+        "domain": (rule.host if hosts else rule.subdomain) or "",
+        "rule": rule.rule,
+    } for rule in current_app.url_map.iter_rules()]
+    if not rows:
+        print("No routes were registered.")
+        return
+    heads = {"endpoint": "Endpoint", "methods": "Methods",
+             "domain": "Host" if hosts else "Subdomain", "rule": "Rule"}
+    if not any(row["domain"] for row in rows):
+        del heads["domain"]
+    if sort in heads:
+        rows.sort(key=lambda row: row[sort])
+    widths = {name: max(len(row[name]) for row in [heads, *rows])
+              for name in heads}
+    dashes = {name: "-" * widths[name] for name in heads}
+    for row in [heads, dashes, *rows]:
+        print("  ".join(f"{row[name]:{widths[name]}}" for name in heads))
+
+
+def _secret():
+    """Print a new secret key, to be kept out of the code.
+
+    For example in the file .env, for app.config.from_prefixed_env():
+    FLASK_SECRET_KEY=... Every process of the app needs the same key.
+    """
+    print(secrets.token_hex(32))
+
+
+_VENDORED_RE = re.compile(
+    rb"# microflask \S+, vendored; sha256 of what follows: (\w+)\r?\n")
+_BANNER_RE = re.compile(rb"(?m)^# =+\n# (\S.*)\n# =+\n")
+
+
+def _read_copy(path):
+    """Return (version, text, checksum, state) of a copy of this file."""
+    with open(path, "rb") as file:
+        text = file.read().replace(b"\r\n", b"\n")
+    line, state = _VENDORED_RE.match(text), "never vendored"
+    if line is not None:
+        text = text[line.end():]
+    checksum = hashlib.sha256(text).hexdigest()
+    if line is not None:
+        same = line[1].decode() == checksum
+        state = "as it was vendored" if same else "edited after vendoring"
+    version = re.search(rb'(?m)^__version__ = "([^"]+)"', text)
+    return version and version[1].decode(), text, checksum, state
+
+
+def _about():
+    """Show which copy of microflask this is."""
+    version, _, checksum, state = _read_copy(__file__)
+    print(f"version   {version}\nfile      {os.path.abspath(__file__)}\n"
+          f"state     {state}\nsha256    {checksum}\nPython    {_PYTHON}")
+
+
+def _changes(*copies):
+    """Return the titles of the sections in which two copies differ."""
+    old, new = ({**dict(zip(found[1::2], found[2::2])), b"Header": found[0]}
+                for found in map(_BANNER_RE.split, copies))
+    return [title.decode() for title in {**new, **old}
+            if old.get(title) != new.get(title)]
+
+
+def _vendor(directory: str, force=False):
+    """Copy this file into a project, with its version and a checksum.
+
+    A copy that is there already is replaced, and what changed is told. One
+    that was edited, or another file, is replaced by --force alone.
+
+    :param directory: The folder, or the file: tool/_vendor/flask.py.
+    :param force: Replace the file even if it was edited.
+    """
+    version, text, checksum, _ = _read_copy(__file__)
+    target = os.path.abspath(directory)
+    if not target.endswith(".py"):
+        target = os.path.join(target, os.path.basename(__file__))
+    if os.path.realpath(target) == os.path.realpath(__file__):
+        raise UsageError(f"{target} is the file that runs; name another.")
+    if os.path.exists(target):
+        before, old, _, state = _read_copy(target)
+        if before is None:
+            before, state = "another file", "not a copy of microflask"
+        print(f"{target}: {before} -> {version} (it is {state})")
+        for title in _changes(old, text):
+            print(f"  differs: {title}")
+        if old != text and not state.startswith("as it was") and not force:
+            raise UsageError(f"{target} is {state}, so it may hold work of"
+                             " your own. Use --force to replace it.")
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as file:
+        file.write(f"# microflask {version}, vendored; sha256 of what follows:"
+                   f" {checksum}\n".encode() + text)
+    print(f"{target}: microflask {version}, sha256 {checksum[:12]}...")
+
+
+run_command = Command("run", _run, short="hp")
+shell_command = Command("shell", _shell)
+routes_command = Command("routes", _routes, short="s")
+
+cli = FlaskGroup(help="""\
+Runs apps made with microflask, and helps to keep a copy of it.
+
+The app is found in wsgi.py or app.py of this folder, or where --app says:
+
+    %(prog)s run                      the app of app.py
+    %(prog)s --app hello.py run       the app of hello.py
+    %(prog)s --app shop:create_app run --port 8000 --debug
+
+Each option can be set by a variable: FLASK_APP, FLASK_DEBUG, FLASK_RUN_PORT.
+Help on a command: %(prog)s run --help""")
+for _name, _function in (
+        ("secret", _secret), ("about", _about), ("vendor", _vendor)):
+    cli.add_command(Command(_name, _function))
+
+
+def _own_names():
+    """Return the names by which others import this file when it is run."""
+    spec = globals()["__spec__"]
+    if spec is not None:        # python3 -m tool.microflask
+        return [spec.name]
+    return {_module_in(__file__)[1], os.path.basename(__file__)[:-3]}
+
+
+def main() -> NoReturn:
+    """Run the command line of this file."""
+    spec = sys.modules["__main__"].__spec__
+    name = os.path.basename(sys.argv[0])
+    if spec is not None:
+        name = f"python3 -m {spec.name}"
+    elif name.endswith(".py"):
+        name = f"python3 {sys.argv[0]}"
+    cli.main(prog_name=name)
+
+
+# =============================================================================
 # The end: names that are asked for and not here, and the licence
 # =============================================================================
 
 _LEFT_OUT = {name: reason for reason, names in {
-    "commands are not part of this version":
-        """AppGroup FlaskCliRunner FlaskGroup NoAppException ScriptInfo cli
-        find_best_app get_load_dotenv load_dotenv locate_app pass_script_info
-        prepare_import routes_command run_command shell_command
-        show_server_banner with_appcontext""",
     "it is gone from Flask; use app_ctx": "_app_ctx_stack",
     "it is gone from Flask; use request_ctx": "_request_ctx_stack",
     "it is gone from Flask; derive app.json from DefaultJSONProvider":
@@ -11055,7 +12069,7 @@ _LEFT_OUT = {name: reason for reason, names in {
         """append_slash_redirect bytes_to_int environ_property find_modules
         get_content_type http_method_funcs int_to_bytes responder""",
     "it is left out; use app.logger, app.debug or app.root_path":
-        "create_logger get_debug_flag get_root_path",
+        "create_logger get_root_path",
     "it is left out; use json.dumps and its like": "dump dumps load loads",
     "it is left out; use TaggedJSONSerializer()": "session_json_serializer",
     "it is left out; derive from JSONTag":
@@ -11079,6 +12093,15 @@ def __getattr__(name: str) -> Any:
             f"{__name__} has no {name!r}, which Flask has or had:"
             f" {_LEFT_OUT[name]}.")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    # A file that is run is the module "__main__".  An app that imports it by
+    # its own name would get a second copy, whose Flask is another class: so
+    # that name leads to this copy.
+    for _name in _own_names():
+        sys.modules.setdefault(_name, sys.modules[__name__])
+    main()
 
 
 # History

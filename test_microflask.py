@@ -17269,6 +17269,355 @@ def test_views_say_which_class_is_not_finished():
 
 
 # =============================================================================
+# 25. Commands
+# =============================================================================
+
+# What a .env file says, and what that sets.  python-dotenv says the same.
+DOTENV = [
+    ("A=1\nB = two words \n", {"A": "1", "B": "two words"}),
+    ("# comment\n\nexport A=1 # why\n", {"A": "1"}),
+    ("A=a#b\nB=a #b\nC='a #b' # c\n", {"A": "a#b", "B": "a", "C": "a #b"}),
+    ("A=\nB=''\nC=\"\"\n", {"A": "", "B": "", "C": ""}),
+    ("A\nB=1", {"A": None, "B": "1"}),
+    (r"A='it\'s' " + "\n" + r'B="say \"hi\"\n\tx"', {"A": "it's", "B": 'say "hi"\n\tx'}),
+    (r"A='a\nb'", {"A": r"a\nb"}),
+    ("A='two\nlines'\nB=\"x\ny\"", {"A": "two\nlines", "B": "x\ny"}),
+    ("A=1\nB=${A}2\nC='${A}'\nD=$A\n", {"A": "1", "B": "12", "C": "1", "D": "$A"}),
+    ("A=${NOT_SET}x${NOT_SET:-d}", {"A": "xd"}),
+    ("A=${FROM_OUTSIDE}", {"A": "outside"}),
+    ("'A B'=1\nC='x' junk\nD=2", {"A B": "1", "D": "2"}),
+    ("A=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
+    ("A=\u00e9 \u20ac", {"A": "\u00e9 \u20ac"}),
+    ("A=b=c", {"A": "b=c"}),
+    ("=1\nA=2", {"A": "2"}),
+    ("A=1\nA=2", {"A": "2"}),
+    (" A = 'x'\t\n\tB=y", {"A": "x", "B": "y"}),
+    ("A='open\nB=1", {"B": "1"}),
+    ("A=it's", {"A": "it's"}),
+    (r'A="C:\\dir"', {"A": "C:\\dir"}),
+    ("export =1\nA=2\n'\nB=3\nexport \nC", {"A": "2", "B": "3", "C": None}),
+    ("A= #x\nB=#x\nC=\t# x", {"A": "", "B": "#x", "C": ""}),
+    ("", {}), ("   ", {}), ("#only", {}),
+]
+
+
+@pytest.mark.parametrize("text, expected", DOTENV)
+def test_commands_read_env_files_as_python_dotenv(text, expected, monkeypatch):
+    monkeypatch.setenv("FROM_OUTSIDE", "outside")
+    assert microflask._env_values(text) == expected
+    if importlib.util.find_spec("dotenv") is not None:
+        dotenv = importlib.import_module("dotenv")
+        logging.getLogger("dotenv.main").disabled = True
+        assert dict(dotenv.dotenv_values(stream=io.StringIO(text))) == expected
+
+
+@pytest.fixture
+def clean_environ(monkeypatch, tmp_path):
+    """Work in an empty folder with no FLASK_ variables; restore all."""
+    before, path = dict(os.environ), list(sys.path)
+    modules = set(sys.modules)
+    for name in list(os.environ):
+        if name.startswith("FLASK_"):
+            del os.environ[name]
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        module = sys.modules[name]
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def test_commands_let_the_nearer_env_file_win(clean_environ, monkeypatch):
+    (clean_environ / ".flaskenv").write_text("X_A=flaskenv\nX_B=flaskenv\nX_C=flaskenv\nX_D=flaskenv")
+    (clean_environ / ".env").write_text("X_B=env\nX_C=env\nX_D=env\nX_E")
+    (clean_environ / "own").write_text("X_C=own\nX_D=own")
+    below = clean_environ / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    os.environ["X_D"] = "outside"
+    assert microflask.load_dotenv("../own") is True
+    assert [os.environ.get(f"X_{c}") for c in "ABCDE"] == [
+        "flaskenv", "env", "own", "outside", None]
+    del os.environ["X_C"]
+    assert microflask.load_dotenv("../own", load_defaults=False) is True
+    assert microflask.load_dotenv("nothing", load_defaults=False) is False
+    assert os.environ["X_C"] == "own"
+
+
+@pytest.mark.parametrize("text, load", [
+    (None, True), ("", True), ("1", False), ("yes", False), ("0", True), ("False", True), ("no", True)])
+def test_commands_may_be_told_to_skip_env_files(text, load, clean_environ):
+    if text is not None:
+        os.environ["FLASK_SKIP_DOTENV"] = text
+    assert microflask.get_load_dotenv() is load
+    assert microflask.ScriptInfo().load_dotenv_defaults is load
+    if text is None:
+        assert microflask.get_load_dotenv(False) is False
+
+
+def everything(first, number: int, path: pathlib.Path, *rest: float, name="x", count=3, ratio: float = 1.5,
+               loud=False, color: bool = True, maybe: "bool | None" = None, level: "Literal['low', 'high']" = "low",
+               tags: "list[str]" = (), ids: "list[int]" = (), day: "date" = None, limit: "int | None" = None,
+               when: "datetime" = None, unknown: "NotThere" = None, must: str):  # noqa: F821
+    """Show everything. And more.
+
+    :param number: A number, 100 % of it.
+    """
+    print(repr((first, number, path, rest, name, count, ratio, loud, color, maybe, level,
+                list(tags), list(ids), day, limit, when, unknown, must)))
+
+
+everything.__globals__.setdefault("Literal", __import__("typing").Literal)
+everything.__globals__.setdefault("date", datetime.date)
+everything.__annotations__.update(
+    name=str, limit=__import__("typing").Optional[int], maybe="bool | None", when=datetime.datetime)
+EVERYTHING = [
+    # arguments                        place  value
+    ("",                               0, "a"),
+    ("",                               1, 4),
+    ("",                               2, pathlib.Path("p")),
+    ("",                               3, ()),
+    ("",                               4, "x"),
+    ("",                               5, 3),
+    ("",                               6, 1.5),
+    ("",                               7, False),
+    ("",                               8, True),
+    ("",                               9, None),
+    ("",                              10, "low"),
+    ("",                              11, []),
+    ("1 2.5",                          3, (1.0, 2.5)),
+    ("--name=y",                       4, "y"),
+    ("--name y",                       4, "y"),
+    ("--name 'y z'",                   4, "y z"),
+    ("--count 8",                      5, 8),
+    ("--count 8 --count 9",            5, 9),
+    ("--ratio 2",                      6, 2.0),
+    ("--loud",                         7, True),
+    ("--loud --no-loud",               7, False),
+    ("--no-color",                     8, False),
+    ("--maybe",                        9, True),
+    ("--no-maybe",                     9, False),
+    ("--level high",                  10, "high"),
+    ("--tags a --tags b",             11, ["a", "b"]),
+    ("--ids 1 --ids 2",               12, [1, 2]),
+    ("--limit 7",                     14, 7),
+    ("--day 2026-01-02",              13, datetime.date(2026, 1, 2)),
+    ("--limit 5",                     14, 5),
+    ("--when 2026-01-02T03:04",       15, datetime.datetime(2026, 1, 2, 3, 4)),
+    ("--unknown x",                   16, "x"),
+]
+
+
+@pytest.mark.parametrize("arguments, place, value", EVERYTHING)
+def test_commands_take_their_parameters_from_the_signature(app, arguments, place, value):
+    app.cli.command()(everything)
+    result = app.test_cli_runner().invoke(args=f"everything a 4 p --must m {arguments}")
+    assert result.exit_code == 0, result.output
+    names = {"PosixPath": pathlib.PosixPath, "datetime": datetime}
+    assert eval(result.output, names)[place] == value
+
+
+WRONG = [
+    ("everything",                                    "arguments are required: "),
+    ("everything a 4 p",                              "arguments are required: --must"),
+    ("everything a x p --must m",                     "Argument number: 'x' is not a valid int."),
+    ("everything a 4 p --must m --ratio x",           "Argument --ratio: 'x' is not a valid float."),
+    ("everything a 4 p --must m --level x",           "Argument --level: invalid choice: 'x'"),
+    ("everything a 4 p --must m --nam x",             "Unrecognized arguments: --nam"),
+    ("everything a 4 p --must m --day x",             "Argument --day: 'x' is not a valid date."),
+    ("everything a 4 p --must",                       "Argument --must: expected one argument."),
+    ("everythin",                                     "No such command 'everythin'; did you mean 'everything'."),
+    ("--nope",                                        "Unrecognized arguments: --nope"),
+]
+
+
+@pytest.mark.parametrize("arguments, sentence", WRONG)
+def test_commands_refuse_wrong_usage_with_code_2(app, arguments, sentence):
+    app.cli.command()(everything)
+    result = app.test_cli_runner().invoke(args=arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ") and sentence in result.stderr
+    assert "Try 'test_microflask" in result.stderr
+
+
+def test_commands_explain_themselves(app):
+    app.cli.command()(everything)
+
+    @app.cli.group(short="v")
+    def tools(verbose=False):
+        """Many tools."""
+        print("verbose" if verbose else "quiet")
+
+    @tools.command
+    def sharpen_command(knife: "list[str]"):
+        print(*knife)
+
+    run = app.test_cli_runner().invoke
+    page = run(args=["everything", "--help"])
+    assert page.exit_code == 0
+    assert "Show everything. And more." in page.stdout
+    assert re.search(r"number +A number, 100 % of it\.", page.stdout)
+    assert ":param" not in page.stdout
+    for page in (run(args=["--help"]), run(args=[]), run()):
+        assert re.search(r"\n  everything  Show everything\.\n  tools       Many tools\.", page.output)
+    assert (run(args=["--help"]).exit_code, run(args=[]).exit_code) == (0, 2)
+    assert run(args=[]).stdout == ""
+    assert run(args=["tools", "-v", "sharpen", "a", "b"]).output == "verbose\na b\n"
+    assert run(args=["tools", "sharpen", "a"]).output == "quiet\na\n"
+    assert run(args=["tools", "sharpen"]).exit_code == 2
+    assert run(args=["tools", "sharpen", "--", "-a", "b"]).output == "quiet\n-a b\n"
+    assert run(args=["tools", "sharpen", "-5"]).output == "quiet\n-5\n"
+    assert "sharpen" in run(args=["tools"]).stderr
+    assert run(tools, ["sharpen", "c"]).output == "quiet\nc\n"
+    assert repr(tools) == "<AppGroup tools>"
+
+
+def test_commands_run_inside_the_context_of_the_app(app):
+    @app.cli.command("one")
+    def one():
+        print(microflask.current_app.name, bool(microflask.request))
+
+    @app.cli.command("none", with_appcontext=False)
+    def none():
+        print(bool(microflask.current_app))
+
+    @microflask.with_appcontext
+    @microflask.pass_script_info
+    def marked(info, word):
+        info.data["word"] = word
+        print(info.load_app() is app, microflask.current_app.name, word)
+
+    app.cli.add_command(microflask.Command("marked", marked))
+    app.cli.add_command(microflask.Command(callback=marked), "again")
+
+    @app.cli.command()
+    async def waits():
+        await asyncio.sleep(0)
+        print("waited")
+
+    run = app.test_cli_runner().invoke
+    assert run(args=["one"]).output == "test_microflask False\n"
+    assert run(args=["none"]).output == "False\n"
+    assert run(args=["marked", "x"]).output == "True test_microflask x\n"
+    assert run(args=["again", "y"]).output == "True test_microflask y\n"
+    assert run(args=["waits"]).output == "waited\n"
+    with app.app_context():
+        assert run(args=["one"]).output == "test_microflask False\n"
+
+
+def test_commands_of_blueprints_stand_under_their_name(app):
+    def blueprint(name, **options):
+        made = microflask.Blueprint(name, __name__, **options)
+
+        @made.cli.command("hello")
+        def hello():
+            print("hello from", name)
+        return made
+
+    inner, outer = blueprint("inner"), blueprint("outer")
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    app.register_blueprint(blueprint("flat", cli_group=None))
+    app.register_blueprint(blueprint("other", cli_group="renamed"))
+    app.register_blueprint(blueprint("late"), cli_group="later")
+    app.register_blueprint(microflask.Blueprint("empty", __name__))
+    run = app.test_cli_runner().invoke
+    assert sorted(app.cli.commands) == ["hello", "later", "outer", "outer.inner", "renamed"]
+    for words, name in {"hello": "flat", "outer hello": "outer", "outer.inner hello": "inner",
+                        "renamed hello": "other", "later hello": "late"}.items():
+        assert run(args=words).output == f"hello from {name}\n"
+
+
+def test_commands_give_a_test_their_result(app):
+    @app.cli.command()
+    def talk(code=0):
+        """Talk."""
+        print("out", input("name? "), os.environ.get("X_TALK"))
+        print("err", file=sys.stderr)
+        os.environ["X_LEFT"] = "behind"
+        sys.exit(code)
+
+    @app.cli.command()
+    def fail():
+        raise LookupError("lost")
+
+    @app.cli.command()
+    def say():
+        sys.exit("a last word")
+
+    run = app.test_cli_runner().invoke
+    result = run(talk, input="Ada\n", env={"X_TALK": "1"})
+    assert result.output == "name? out Ada 1\nerr\n"
+    assert (result.stdout, result.stderr) == ("name? out Ada 1\n", "err\n")
+    assert (result.exit_code, result.exception, result.exc_info) == (0, None, None)
+    assert repr(result) == "<Result okay>"
+    assert "X_TALK" not in os.environ and "X_LEFT" not in os.environ
+    assert run(talk, ["--code", "3"], input="x").exit_code == 3
+    assert run(talk).exit_code == 1                     # There is no input.
+    assert run(talk).stderr == "\nAborted!\n"
+    result = run(args=["fail"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, LookupError)
+    assert result.exc_info[0] is LookupError
+    assert repr(result) == "<Result LookupError('lost')>"
+    with pytest.raises(LookupError):
+        run(args=["fail"], catch_exceptions=False)
+    result = run(args=["say"])
+    assert (result.exit_code, result.stderr) == (1, "a last word\n")
+
+
+def test_commands_are_programs(monkeypatch, capsys):
+    @microflask.AppGroup("tool").command(with_appcontext=False)
+    def greet(name="you"):
+        print("hello", name)
+
+    monkeypatch.setattr(sys, "argv", ["/bin/greet", "--name", "Ada"])
+    with pytest.raises(SystemExit) as ending:
+        greet()
+    assert ending.value.code == 0
+    assert capsys.readouterr().out == "hello Ada\n"
+    with pytest.raises(SystemExit) as ending:
+        greet(["--nam"])
+    assert ending.value.code == 2
+    assert "Try 'greet --help'." in capsys.readouterr().err
+    greet.callback("Bob")
+    assert capsys.readouterr().out == "hello Bob\n"
+
+
+COMMAND_NAMES = ["init_db", "init_db_command", "drop_cmd", "user_group", "user_grp", "Make_It", "command"]
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_commands_are_named_as_click_does(name):
+    def f():
+        """Do nothing."""
+    f.__name__ = name
+    mine = microflask.AppGroup("x").command()(f).name
+    assert "_" not in mine
+    if FLASK is not None:
+        assert mine == importlib.import_module("click").command()(f).name
+
+
+def test_commands_take_lists_and_flags_from_the_environment(app):
+    cli = microflask.FlaskGroup(create_app=lambda: app)
+
+    @cli.command()
+    def show(ids: "list[int]" = (), loud=False, size: "float | None" = None):
+        print(list(ids), loud, size)
+
+    def run(arguments="", **environ):
+        return app.test_cli_runner().invoke(cli, f"show {arguments}", env=environ).output
+    assert run() == "[] False None\n"
+    assert run(FLASK_SHOW_IDS="1 2", FLASK_SHOW_LOUD="on", FLASK_SHOW_SIZE="1.5") == "[1, 2] True 1.5\n"
+    assert run("--no-loud --size 2", FLASK_SHOW_LOUD="on", FLASK_SHOW_SIZE="1.5") == "[] False 2.0\n"
+    assert run(FLASK_SHOW_LOUD="") == "[] False None\n"
+
+
+# =============================================================================
 # 26. What an app and a blueprint share
 # =============================================================================
 
@@ -20848,6 +21197,523 @@ def test_app_runs_without_making_an_engine():
 
 
 # =============================================================================
+# 29. The command line
+# =============================================================================
+
+APP_FILES = {
+    "app.py": "from {0} import Flask\napp = Flask('in_app')\nnothing = 5\n",
+    "one.py": "from {0} import Flask\nthing = Flask('one')\n",
+    "two.py": "from {0} import Flask\na = Flask('a')\nb = Flask('b')\n",
+    "named.py": "from {0} import Flask\na = Flask('a')\napplication = Flask('application')\n",
+    "empty.py": "",
+    "broken.py": "import does_not_exist_here\n",
+    "makes.py": "from {0} import Flask\ndef create_app(name='made', **options): return Flask(name + str(options))\n",
+    "made.py": "from {0} import Flask\ndef make_app(): return Flask('made too')\n",
+    "needs.py": "from {0} import Flask\ndef create_app(name): return Flask(name)\ndef fails(): raise TypeError('own')\n",
+    "raises.py": "def create_app(): raise TypeError('own')\n",
+    "odd.py": "def create_app(): return 5\n",
+    "pkg/__init__.py": "",
+    "pkg/web.py": "from {0} import Flask\napp = Flask('pkg.web')\n",
+    "whole/__init__.py": "from {0} import Flask\napp = Flask('whole')\n",
+    "fol der/spaced.py": "from {0} import Flask\napp = Flask('spaced')\n",
+}
+DISCOVERY = [
+    # --app                         the app's name, or what the error says
+    (None,                          "in_app"),
+    ("app",                         "in_app"),
+    ("app.py",                      "in_app"),
+    ("./app.py",                    "in_app"),
+    ("app:app",                     "in_app"),
+    ("app: app ",                   "in_app"),
+    ("app:nothing",                 "A valid Flask application was not obtained from 'app:nothing'."),
+    ("app:nope",                    "Failed to find attribute 'nope' in 'app'."),
+    ("app:5+",                      "Failed to parse '5+' as an attribute name or function call."),
+    ("app:5",                       "Failed to parse '5' as an attribute name or function call."),
+    ("app:a.b",                     "Failed to parse 'a.b' as an attribute name or function call."),
+    ("app:a.b()",                   "Function reference must be a simple name: 'a.b()'."),
+    ("makes:create_app(name=x)",    "Failed to parse arguments as literal values: 'create_app(name=x)'."),
+    ("one",                         "one"),
+    ("two",                         "Detected multiple Flask applications in module 'two'. Use 'two:name' to specify"
+                                    " the correct one."),
+    ("two:b",                       "b"),
+    ("named",                       "application"),
+    ("empty",                       "Failed to find Flask application or factory in module 'empty'. Use 'empty:name'"
+                                    " to specify one."),
+    ("odd",                         "Failed to find Flask application or factory in module 'odd'. Use 'odd:name'"
+                                    " to specify one."),
+    ("odd:create_app",              "A valid Flask application was not obtained from 'odd:create_app'."),
+    ("missing",                     "Could not import 'missing'."),
+    ("pkg.missing",                 "Could not import 'pkg.missing'."),
+    ("broken",                      "While importing 'broken', an ImportError was raised:"),
+    ("makes",                       "made{}"),
+    ("makes:create_app",            "made{}"),
+    ("makes:create_app()",          "made{}"),
+    ("makes:create_app('x', a=1)",  "x{'a': 1}"),
+    ("makes.py:create_app('x')",    "x{}"),
+    ("made",                        "made too"),
+    ("needs",                       "Detected factory 'create_app' in module 'needs', but could not call it without"
+                                    " arguments. Use 'needs:create_app(args)' to specify arguments."),
+    ("needs:create_app",            "The factory 'create_app' in module 'needs' could not be called with the"
+                                    " specified arguments."),
+    ("needs:create_app('given')",   "given"),
+    ("needs:fails",                 "own"),
+    ("raises",                      "own"),
+    ("pkg.web",                     "pkg.web"),
+    ("pkg/web.py",                  "pkg.web"),
+    ("pkg/web",                     "pkg.web"),
+    ("whole",                       "whole"),
+    ("whole/__init__.py",           "whole"),
+    ("fol der/spaced.py",           "spaced"),
+]
+
+
+def located(info, module):
+    """Return the name of the app that is found, or the error's sentence."""
+    try:
+        return info.load_app().name
+    except TypeError as error:
+        return str(error)
+    except Exception as error:
+        assert type(error).__name__ == "NoAppException", error
+        return str(error).partition("\n")[0]
+
+
+@pytest.mark.parametrize("path, expected", DISCOVERY)
+def test_command_line_finds_the_app_as_flask_does(path, expected, clean_environ):
+    answers = []
+    for framework in ["microflask", "flask"][:1 if FLASK is None else 2]:
+        for name, text in APP_FILES.items():
+            file = clean_environ / framework / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text.replace("{0}", framework))
+            module = name[:-3].replace("/", ".").replace(".__init__", "")
+            sys.modules.pop(module.replace("fol der.", ""), None)
+        os.chdir(clean_environ / framework)
+        cli = microflask if framework == "microflask" else importlib.import_module("flask.cli")
+        answers.append(located(cli.ScriptInfo(path), framework))
+    assert answers == [expected] * len(answers)
+
+
+def test_command_line_prefers_wsgi_py_and_tells_when_there_is_none(clean_environ):
+    with pytest.raises(microflask.NoAppException, match="Could not locate a Flask application"):
+        microflask.ScriptInfo().load_app()
+    (clean_environ / "wsgi.py").write_text("from microflask import Flask\napp = Flask('in_wsgi')\n")
+    (clean_environ / "app.py").write_text("from microflask import Flask\napp = Flask('in_app')\n")
+    info = microflask.ScriptInfo()
+    os.environ["FLASK_DEBUG"] = "1"
+    assert info.load_app().name == "in_wsgi"
+    assert info.load_app() is info.load_app() and info.load_app().debug
+    app = microflask.Flask("own")
+    app.debug = True
+    assert microflask.ScriptInfo(create_app=lambda: app, set_debug_flag=False).load_app().debug
+
+
+def program(*args, where, file=None, code=0, text=None, **environ):
+    """Run the file as a program in a folder; return what it prints."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    clean.update(PYTHONWARNINGS="error", COLUMNS="79", **environ)
+    done = subprocess.run([sys.executable, *([str(file)] if file else ["-m", "microflask"]), *args],
+                          cwd=where, env=clean, capture_output=True, text=True, input=text, timeout=60)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+ROUTES_APP = """
+from {0} import Flask, Blueprint
+app = Flask(__name__)
+@app.get("/")
+def index():
+    return "hello from the command line"
+@app.route("/u/<int:n>", methods=["POST", "GET"])
+def user(n): pass
+@app.shell_context_processor
+def names():
+    return {{"answer": 42}}
+@app.cli.command()
+def where():
+    "Say where."
+    print("where", app.debug, isinstance(app, Flask))
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a folder, with a space in its name, that has an app and a copy."""
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    (folder / "app.py").write_text(ROUTES_APP.format("microflask"))
+    (folder / "microflask.py").write_text(SOURCE, encoding="utf-8")
+    return folder
+
+
+def test_command_line_is_one_program_however_it_is_run(project):
+    file = project / "microflask.py"
+    for chosen in (None, "microflask.py", file):
+        assert program("where", where=project, file=chosen) == "where False True\n"
+        assert program("--debug", "where", where=project, file=chosen) == "where True True\n"
+    with contextlib.suppress(OSError):      # Some systems have no links.
+        (project / "link.py").symlink_to(file)
+        (project / "linked.py").write_text(ROUTES_APP.format("link"))
+        assert program("-A", "linked", "where", where=project, file="link.py") == "where False True\n"
+    assert program("where", where=project.parent, file=file, FLASK_APP="my project/app.py") == "where False True\n"
+    assert program("where", where=project, FLASK_DEBUG="1") == "where True True\n"
+    (project / ".flaskenv").write_text("FLASK_APP=other.py\n")
+    assert "Could not import 'other'" in program("where", where=project, code=2)
+    assert program("where", where=project, FLASK_SKIP_DOTENV="1") == "where False True\n"
+    (project / "own.env").write_text("FLASK_APP=app.py\nFLASK_DEBUG=1\n")
+    assert program("-e", "own.env", "where", where=project) == "where True True\n"
+    assert program("where", where=project, FLASK_ENV_FILE="own.env") == "where True True\n"
+    assert "no file 'gone'" in program("-e", "gone", "where", where=project, code=2)
+
+
+def test_command_line_shows_its_help(project):
+    page = program("--help", where=project, file="microflask.py")
+    for words in ("usage: python3 microflask.py [OPTIONS] COMMAND", "--app IMPORT", "  where   Say where.",
+                  "  run     Serve", "FLASK_RUN_PORT"):
+        assert words in page
+    assert "usage: python3 -m microflask " in program(where=project, code=2)
+    assert "Could not import 'gone'." in program("--app", "gone", "--help", where=project)
+    assert "--port PORT" in program("run", "--help", where=project)
+    assert program("--version", where=project).startswith(f"microflask {microflask.__version__}\nPython 3")
+    assert "No such command 'rum'; did you mean 'run'." in program("rum", where=project, code=2)
+
+
+ROUTES_OF = """
+from {0} import Flask
+app = Flask(__name__, static_folder=None)
+empty = Flask("empty", static_folder=None)
+hosts = Flask("hosts", static_folder=None, host_matching=True)
+domains = Flask("domains", static_folder=None, subdomain_matching=True)
+app.add_url_rule("/z", "a", methods=["POST"])
+app.add_url_rule("/a", "z", methods=["GET", "PUT"])
+hosts.add_url_rule("/z", "a", host="a.example")
+domains.add_url_rule("/z", "a", subdomain="a")
+domains.add_url_rule("/y", "b")
+"""
+ROUTES = [
+    (name, arguments) for name in ("app", "empty", "hosts", "domains") for arguments in (
+        "", "--sort rule", "-s methods", "-s endpoint --all-methods", "--sort match", "--sort domain")]
+
+
+@pytest.mark.parametrize("name, arguments", ROUTES)
+def test_command_line_shows_routes_as_flask_does(name, arguments):
+    shown = []
+    for framework in ["microflask", "flask"][:1 if FLASK is None else 2]:
+        names = {"__name__": "routes_of"}
+        exec(ROUTES_OF.format(framework), names)
+        command = (microflask if framework == "microflask"
+                   else importlib.import_module("flask.cli")).routes_command
+        shown.append(names[name].test_cli_runner().invoke(command, arguments.split()))
+    assert shown[0].exit_code == 0
+    assert shown[0].output.count("\n") in (1, 3, 4)
+    assert shown[0].output == shown[-1].output
+
+
+def test_command_line_opens_a_shell(project):
+    (project / "start.py").write_text("started = 6")
+    text = "print(answer, app.name, started, g)\n"
+    shown = program("shell", where=project, text=text, PYTHONSTARTUP="start.py")
+    assert "42 app 6 <flask.g of 'app'>" in shown
+    assert "App: app\nInstance: " in shown
+
+
+def test_command_line_serves_the_app(project):
+    process = subprocess.Popen(
+        [sys.executable, "microflask.py", "run", "--no-reload"], cwd=project, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "FLASK_RUN_PORT": "0"})
+    try:
+        lines = []
+        while "http://" not in "".join(lines[-1:]):
+            lines.append(process.stdout.readline())
+            assert lines[-1], lines
+        address = re.search(r"http://[\d.:]+", lines[-1])[0]
+        with __import__("urllib.request").request.urlopen(f"{address}/", timeout=10) as answer_:
+            assert answer_.read() == b"hello from the command line"
+        assert " * Debug mode: off\n" in lines
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+RUN_OPTIONS = [
+    ("",                                    {}, dict(host="127.0.0.1", port=5000, threaded=True, ssl_context=None,
+                                                     use_reloader=False, use_debugger=False)),
+    ("-h 0.0.0.0 -p 8000",                  {}, dict(host="0.0.0.0", port=8000)),
+    ("--without-threads",                   {}, dict(threaded=False)),
+    ("--debug",                             {}, dict(use_reloader=True, use_debugger=True)),
+    ("--debug --no-reload",                 {}, dict(use_reloader=False, use_debugger=True)),
+    ("--reload",                            {}, dict(use_reloader=True, use_debugger=False)),
+    ("",        {"FLASK_RUN_PORT": "8001"},     dict(port=8001)),
+    ("-p 1",    {"FLASK_RUN_PORT": "8001"},     dict(port=1)),
+    ("",        {"FLASK_RUN_RELOAD": "yes"},    dict(use_reloader=True)),
+    ("",        {"FLASK_RUN_WITH_THREADS": "0"}, dict(threaded=False)),
+    ("",        {"FLASK_DEBUG": "1"},           dict(use_reloader=True)),
+    ("--no-debug", {"FLASK_DEBUG": "1"},        dict(use_reloader=False)),
+    ("--extra-files a:b --exclude-patterns c", {}, dict(extra_files=["a", "b"], exclude_patterns=["c"])),
+    ("--cert app.py --key app.py",          {}, dict(ssl_context=("app.py", "app.py"))),
+    ("--cert ADHOC",                        {}, dict(ssl_context="adhoc")),
+    ("--cert tls:context",                  {}, dict(ssl_context="a context")),
+]
+
+
+@pytest.mark.skipif(os.pathsep != ":", reason="paths are written for POSIX")
+@pytest.mark.parametrize("arguments, environ, expected", RUN_OPTIONS)
+def test_command_line_passes_its_options_to_the_server(arguments, environ, expected, clean_environ, monkeypatch):
+    (clean_environ / "app.py").write_text(APP_FILES["app.py"].format("microflask"))
+    (clean_environ / "tls.py").write_text("context = 'a context'")
+    monkeypatch.syspath_prepend(str(clean_environ))
+    seen = {}
+    monkeypatch.setattr(microflask, "run_simple", lambda host, port, app, **options: seen.update(
+        options, host=host, port=port))
+    result = microflask.FlaskCliRunner(None).invoke(
+        microflask.cli, f"--app app.py run {arguments}", env=environ, obj=microflask.ScriptInfo())
+    assert result.exit_code == 0, result.output
+    assert " * Serving Flask app 'app.py'\n * Debug mode: o" in result.stdout
+    assert {name: seen[name] for name in expected} == expected
+
+
+RUN_ERRORS = [
+    ("--key app.py",                "--key must both be given"),
+    ("--cert app.py",               "--key must both be given"),
+    ("--cert adhoc --key app.py",   "--key is not used"),
+    ("--cert gone.pem",             "There is no file 'gone.pem' for --cert"),
+    ("--port x",                    "'x' is not a valid int"),
+]
+
+
+@pytest.mark.parametrize("arguments, sentence", RUN_ERRORS)
+def test_command_line_refuses_wrong_options_of_run(arguments, sentence, clean_environ):
+    (clean_environ / "app.py").write_text(APP_FILES["app.py"].format("microflask"))
+    result = microflask.FlaskCliRunner(None).invoke(
+        microflask.cli, f"run {arguments}", obj=microflask.ScriptInfo())
+    assert result.exit_code == 2 and sentence in result.stderr
+    for name, value in {"FLASK_RUN_RELOAD": "perhaps", "FLASK_RUN_PORT": "x"}.items():
+        result = microflask.FlaskCliRunner(None).invoke(
+            microflask.cli, "run", env={name: value}, obj=microflask.ScriptInfo())
+        assert result.exit_code == 2 and "is not a valid" in result.stderr
+
+
+def test_command_line_serves_the_error_of_a_broken_app_after_a_restart(clean_environ, monkeypatch):
+    (clean_environ / "app.py").write_text("1 / 0")
+    served = []
+    monkeypatch.setattr(microflask, "run_simple", lambda host, port, app, **options: served.append(app))
+
+    def run(**environ):
+        return microflask.FlaskCliRunner(None).invoke(
+            microflask.cli, "run", env=environ, obj=microflask.ScriptInfo())
+    assert isinstance(run().exception, ZeroDivisionError) and not served
+    result = run(WERKZEUG_RUN_MAIN="true")
+    assert result.exit_code == 0 and "ZeroDivisionError" in result.stderr
+    assert "Serving" not in result.output
+    with pytest.raises(ZeroDivisionError):
+        served[0]({}, None)
+
+
+def test_command_line_makes_secrets_and_knows_itself(project):
+    keys = {program("secret", where=project) for _ in range(2)}
+    assert len(keys) == 2 and all(re.fullmatch("[0-9a-f]{64}\n", key) for key in keys)
+    shown = program("about", where=project)
+    checksum = hashlib.sha256(SOURCE.encode()).hexdigest()
+    for words in (microflask.__version__, str(project / "microflask.py"), checksum, "never vendored", sys.executable):
+        assert words in shown
+
+
+def test_command_line_vendors_the_file(project):
+    target = project / "tool" / "_vendor" / "flask_in_one.py"
+    assert "microflask 0.1.0, sha256" in program("vendor", str(target), where=project)
+    first, _, rest = target.read_text(encoding="utf-8").partition("\n")
+    assert rest == SOURCE
+    assert first == ("# microflask 0.1.0, vendored; sha256 of what follows: "
+                     + hashlib.sha256(rest.encode()).hexdigest())
+    assert "as it was vendored" in program("about", where=project, file=target)
+    assert "0.1.0 -> 0.1.0" in program("vendor", str(target), where=project)
+    # An older copy is replaced, and what changed is told.
+    older = rest.replace('__version__ = "0.1.0"', '__version__ = "0.0.9"').replace(
+        "# 24. Class-based views", "# 24. Views as classes")
+    (project / "microflask.py").write_text(older, encoding="utf-8")
+    program("vendor", str(target), where=project, file="microflask.py")
+    (project / "microflask.py").write_text(SOURCE, encoding="utf-8")
+    told = program("vendor", str(target), where=project)
+    assert "0.0.9 -> 0.1.0 (it is as it was vendored)" in told
+    assert re.findall("differs: (.*)", told) == ["24. Class-based views", "Header", "24. Views as classes"]
+    # One that was edited is not, unless it must.
+    target.write_text(target.read_text(encoding="utf-8") + "mine = 1\n", encoding="utf-8")
+    assert "edited after vendoring" in program("about", where=project, file=target)
+    assert "--force" in program("vendor", str(target), where=project, code=2)
+    assert "mine" in target.read_text(encoding="utf-8")
+    assert "differs: The end" in program("vendor", str(target), "--force", where=project)
+    assert "mine" not in target.read_text(encoding="utf-8")
+    (project / "mine").mkdir()
+    (project / "mine" / "microflask.py").write_text("x = 1\n")
+    assert "not a copy of microflask" in program("vendor", "mine", where=project, code=2)
+    assert "is the file that runs" in program("vendor", ".", where=project, code=2)
+    program("vendor", "fresh", where=project)
+    assert (project / "fresh" / "microflask.py").exists()
+
+
+def test_command_line_works_from_a_vendored_copy_under_another_name(project):
+    package = project / "tool" / "_vendor"
+    program("vendor", str(package / "flask_in_one.py"), where=project)
+    for folder in (project / "tool", package):
+        (folder / "__init__.py").write_text("")
+    copy_ = package / "flask_in_one.py"
+    for number, line in enumerate(["from tool._vendor.flask_in_one import Flask", "from ._vendor.flask_in_one import Flask",
+                                   "from tool._vendor import flask_in_one\nFlask = flask_in_one.Flask"]):
+        (project / "tool" / f"web{number}.py").write_text(
+            line + "\napp = Flask(__name__)\n@app.cli.command()\ndef where(): print('where', __name__)\n")
+        for options in ({"file": copy_}, {}):
+            module = [] if options else ["-m", "tool._vendor.flask_in_one"]
+            done = program(*module[1:], "--app", f"tool/web{number}.py", "where", where=project,
+                           file=copy_ if options else "-m")
+            assert done == f"where tool.web{number}\n"
+    assert "another module, 'tool._vendor.flask_in_one'" in program("--app", "tool.web0", "where", where=project, code=2)
+
+
+def test_command_line_can_be_a_program_of_ones_own(clean_environ, app, monkeypatch, capsys):
+    cli = microflask.FlaskGroup(name="shop", create_app=lambda: app, add_version_option=False,
+                                help="Run the shop.")
+
+    @cli.command()
+    def hello(times=1):
+        print("hello " * times, microflask.current_app.name)
+
+    monkeypatch.setattr(sys, "argv", ["shop", "hello"])
+    monkeypatch.setenv("FLASK_HELLO_TIMES", "2")
+    with pytest.raises(SystemExit) as ending:
+        cli()
+    assert ending.value.code == 0
+    assert capsys.readouterr().out == "hello hello  test_microflask\n"
+    run = app.test_cli_runner().invoke
+    assert "--version" not in run(cli, ["--help"]).output
+    assert "Run the shop." in run(cli, ["--help"]).output
+    assert sorted(microflask.FlaskGroup(add_default_commands=False).commands) == []
+    os.environ.pop("FLASK_RUN_FROM_CLI", None)
+
+
+def test_command_line_reads_env_files_for_app_run_too(clean_environ, monkeypatch):
+    (clean_environ / ".env").write_text("FLASK_DEBUG=1\n")
+    served = []
+    monkeypatch.setattr(microflask, "run_simple", lambda *args, **options: served.append(args[2].debug))
+    app = microflask.Flask("in_env")
+    app.run(load_dotenv=False)
+    app.run()
+    app.run(debug=False)
+    assert served == [False, True, False]
+
+
+def invoked(arguments, code=0, **environ):
+    """Return what the file's own commands print in this process."""
+    result = microflask.FlaskCliRunner(None).invoke(
+        microflask.cli, arguments, env=environ,
+        obj=microflask.ScriptInfo(load_dotenv_defaults="FLASK_SKIP_DOTENV" not in environ))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_command_line_reads_its_options_and_variables(clean_environ):
+    (clean_environ / "app.py").write_text(ROUTES_APP.format("microflask"))
+    (clean_environ / "own.env").write_text("FLASK_DEBUG=1\n")
+    (clean_environ / ".env").write_text("FLASK_DEBUG=1\n")
+    assert invoked("where", FLASK_SKIP_DOTENV="1") == "where False True\n"
+    assert invoked("where") == "where True True\n"
+    assert invoked("--no-debug where") == "where False True\n"
+    assert invoked("-e own.env where", FLASK_SKIP_DOTENV="1") == "where True True\n"
+    assert "no file 'gone'" in invoked("-e gone where", code=2)
+    assert "--env-file" in invoked("--help")
+    assert "Error: Could not import 'gone'." in invoked("--help", FLASK_APP="gone")
+    assert invoked("--version").startswith(f"microflask {microflask.__version__}\nPython ")
+    assert "No such command 'rum'; did you mean 'run'." in invoked("rum", code=2)
+    assert "Endpoint" in invoked("routes", FLASK_ROUTES_SORT="rule")
+    assert "invalid choice" in invoked("routes", code=2, FLASK_ROUTES_SORT="nope")
+
+
+def test_command_line_completes_names_in_the_shell(clean_environ, monkeypatch):
+    (clean_environ / "app.py").write_text(ROUTES_APP.format("microflask"))
+    (clean_environ / "start.py").write_text("started = 6")
+    seen = []
+    monkeypatch.setattr("code.interact", lambda banner, local: seen.append((banner, local)))
+    monkeypatch.setattr(sys, "__interactivehook__", lambda: seen.append("hook"), raising=False)
+    readline = pytest.importorskip("readline")
+    completer = readline.get_completer()
+    try:
+        invoked("shell", PYTHONSTARTUP="start.py")
+        assert readline.get_completer()("answ", 0) == "answer"
+    finally:
+        readline.set_completer(completer)
+    assert seen[0] == "hook" and "App: app\n" in seen[1][0]
+    assert seen[1][1]["answer"] == 42 and seen[1][1]["started"] == 6
+    monkeypatch.delattr(sys, "__interactivehook__")
+    invoked("shell")
+    assert len(seen) == 3
+
+
+def test_command_line_vendors_in_this_process(clean_environ):
+    assert len(invoked("secret")) == 65
+    assert "never vendored" in invoked("about")
+    name = os.path.basename(microflask.__file__)
+    assert "sha256" in invoked("vendor .")
+    assert "(it is as it was vendored)" in invoked("vendor .")
+    copy_ = clean_environ / name
+    text = copy_.read_bytes()
+    copy_.write_bytes(text.replace(b"\n", b"\r\n"))     # By git on Windows.
+    assert "(it is as it was vendored)" in invoked(["vendor", str(copy_)])
+    assert copy_.read_bytes() == text
+    copy_.write_bytes(text.replace(b"# 24. Class", b"# 24. My class"))
+    assert "differs: 24. My class" in invoked("vendor .", code=2)
+    assert "differs: 24. My class" in invoked("vendor . --force")
+    copy_.write_bytes(b"x = 1")
+    assert "not a copy of microflask" in invoked("vendor .", code=2)
+    assert "is the file that runs" in invoked(["vendor", microflask.__file__], code=2)
+
+
+def test_command_line_knows_the_name_it_is_run_by(monkeypatch, capsys):
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    for script, spec, name in [
+            ("/usr/bin/microflask", None, "microflask"), ("x/mf.py", None, "python3 x/mf.py"),
+            ("x/mf.py", SimpleNamespace(name="x.mf"), "python3 -m x.mf")]:
+        main.__spec__ = spec
+        monkeypatch.setattr(sys, "argv", [script, "--nope"])
+        with pytest.raises(SystemExit) as ending:
+            microflask.main()
+        assert ending.value.code == 2
+        assert f"Try '{name} --help'." in capsys.readouterr().err
+    assert microflask._own_names() == [microflask.__spec__.name]
+    monkeypatch.setattr(microflask, "__spec__", None)
+    assert microflask._own_names() == {"microflask"}
+
+
+def test_command_line_says_which_copy_made_the_app(clean_environ):
+    other = type("Flask", (), {"__module__": "vendored", "__repr__": lambda self: "<Flask 'x'>"})
+    module = types.ModuleType("strange")
+    module.thing = other()
+    with pytest.raises(microflask.NoAppException, match="another module, 'vendored'"):
+        microflask.find_best_app(module)
+
+
+def test_command_line_names_no_app_in_its_banner_when_there_is_none(capsys):
+    microflask.show_server_banner(True, None)
+    assert capsys.readouterr().out == " * Debug mode: on\n"
+
+
+def test_command_line_shows_its_help_when_the_app_is_broken(clean_environ):
+    (clean_environ / "app.py").write_text("1 / 0")
+    shown = invoked("--help")
+    assert "ZeroDivisionError" in shown and "  routes " in shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise elsewhere")
+def test_command_line_ends_quietly_when_nobody_reads(project):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-u", "microflask.py", "--help"], cwd=project,
+                          stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+# =============================================================================
 # Examples
 # =============================================================================
 
@@ -21034,12 +21900,13 @@ with open(os.path.join(HERE, "README.md"), encoding="utf-8") as file:
 README_CODE = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
-@pytest.mark.parametrize("number", range(len(README_CODE)))
-def test_readme_code_runs(number, monkeypatch):
+def test_readme_code_runs(monkeypatch):
     monkeypatch.setattr(microflask.Flask, "run", lambda self, **options: None)
     names = {"__name__": "readme"}
-    exec(README_CODE[number], names)
+    exec("".join(README_CODE), names)
     assert names["app"].test_client().get("/hello/Ada").text == "Hello, Ada!"
+    result = names["app"].test_cli_runner().invoke(args="export backup --limit 5")
+    assert result.output == "5 notes go to backup\n"
 
 
 def test_readme_serves_while_a_tool_works(capfd):
@@ -21291,7 +22158,7 @@ def test_file_has_no_leftovers():
         for node in ast.walk(TREE)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"}
     titles = {sections()[index - 1][1] for index in printing}
-    assert titles <= {20, 28}
+    assert titles <= {20, 25, 28, 29}
 
 
 def test_file_carries_its_licence():
