@@ -9712,27 +9712,21 @@ class MethodView(View):
 # are commands too.  How an app is found is told in section 29.
 # Left out: click's decorators and prompts; use input() and print().
 
-_TRUE, _FALSE = "1 true t yes y on".split(), "0 false f no n off".split()
-
 
 class UsageError(Exception):
     """A command was called wrongly: one sentence, and exit code 2."""
-
-
-# What a docstring says of a parameter: ":param name: its meaning".
-_PARAM_RE = re.compile(r"(?m)^[ \t]*:param (\w+): *(.*)\n?")
-
-
-def _boolean(text):
-    if text.lower() not in _TRUE + _FALSE:
-        raise ValueError(text)
-    return text.lower() in _TRUE
 
 
 def get_debug_flag() -> bool:
     """Return True if FLASK_DEBUG asks for debug mode."""
     flag = os.environ.get("FLASK_DEBUG", "").lower()
     return flag not in ("", "0", "false", "no")
+
+
+def get_load_dotenv(default: bool = True) -> bool:
+    """Return False if FLASK_SKIP_DOTENV forbids to read .env files."""
+    flag = os.environ.get("FLASK_SKIP_DOTENV")
+    return flag.lower() in ("0", "false", "no") if flag else default
 
 
 # One line of a .env file, which may span several: export NAME='value' # why
@@ -9745,8 +9739,6 @@ _ENV_RE = re.compile(r"""
     [^\S\r\n]* (?:\#[^\r\n]*)? (?:\r\n|\n|\r|\Z)
     | [^\r\n]+     # a comment, or what can't be read
     """, re.VERBOSE | re.DOTALL)
-_ENV_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
-                "t": "\t", "v": "\v"}
 _ENV_PLACE_RE = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
 
 
@@ -9763,8 +9755,8 @@ def _env_values(text: str) -> dict[Any, str | None]:
         if single is not None:
             value = re.sub(r"\\([\\'])", r"\1", single)
         elif double is not None:
-            value = re.sub(r"""\\([\\'"abfnrtv])""", lambda m:
-                           _ENV_ESCAPES.get(m[1], m[1]), double)
+            value = re.sub(r"""\\[\\'"abfnrtv]""", lambda m: codecs.decode(
+                m[0], "unicode_escape"), double)
         elif value is not None:
             value = re.sub(r"\s+#.*", "", value).strip()
         if value is not None:
@@ -9776,10 +9768,12 @@ def _env_values(text: str) -> dict[Any, str | None]:
 
 def _find_upwards(name):
     """Return the file of that name here or in a folder above, or None."""
-    parts = os.getcwd().split(os.sep)
-    paths = (os.sep.join([*parts[:number], name])
-             for number in range(len(parts), 0, -1))
-    return next(filter(os.path.isfile, paths), None)
+    folder = os.getcwd()
+    while not os.path.isfile(os.path.join(folder, name)):
+        if folder == os.path.dirname(folder):
+            return None
+        folder = os.path.dirname(folder)
+    return os.path.join(folder, name)
 
 
 def load_dotenv(path: Any = None, load_defaults: bool = True) -> bool:
@@ -9800,12 +9794,6 @@ def load_dotenv(path: Any = None, load_defaults: bool = True) -> bool:
     return bool(values)
 
 
-def get_load_dotenv(default: bool = True) -> bool:
-    """Return False if FLASK_SKIP_DOTENV forbids to read .env files."""
-    flag = os.environ.get("FLASK_SKIP_DOTENV")
-    return flag.lower() in ("0", "false", "no") if flag else default
-
-
 class ScriptInfo:
     """What one run of the command line knows: the app and how to load it."""
 
@@ -9821,17 +9809,17 @@ class ScriptInfo:
         self.set_debug_flag = set_debug_flag
         self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)
         self.data: dict[Any, Any] = {}
-        self._loaded_app: Any = None
+        self._app: Any = None
 
     def load_app(self) -> Any:
         """Return the app, which is made at the first call."""
-        if self._loaded_app is None:
+        if self._app is None:
             app = (self.create_app() if self.create_app is not None
                    else self._locate(self.app_import_path))
             if self.set_debug_flag:
                 app.debug = get_debug_flag()
-            self._loaded_app = app
-        return self._loaded_app
+            self._app = app
+        return self._app
 
 
 def with_appcontext(f: Any) -> Any:
@@ -9846,45 +9834,59 @@ def pass_script_info(f: Any) -> Any:
     return f
 
 
-def _reader(kind: Any) -> Any:
-    """Return a function that reads a text as a kind, for argparse."""
-    from argparse import ArgumentTypeError    # for the command line only
+_FLAGS = {**dict.fromkeys("1 true t yes y on".split(), True),
+          **dict.fromkeys("0 false f no n off".split(), False)}
+# A type -> what reads a text, and what the text should be.
+_KINDS: dict[Any, tuple[Any, str]] = {
+    bool:     (lambda text: _FLAGS[text.lower()], "yes or no"),
+    int:      (int, "a whole number"),
+    float:    (float, "a number"),
+    date:     (date.fromisoformat, "a date such as 2026-12-31"),
+    datetime: (datetime.fromisoformat, "a time such as 2026-12-31T23:59"),
+}
+# What a docstring says of a parameter: ":param name: its meaning".
+_PARAM_RE = re.compile(r"(?m)^[ \t]*:param (\w+): *(.*)\n?")
+
+
+def _reader(source: str, kind: Any, choices: Any) -> Any:
+    """Return a function that reads a text from a source as a kind."""
+    convert, meaning = _KINDS.get(kind, (kind, f"a valid {kind.__name__}"))
+    if choices:
+        meaning = f"one of {', '.join(map(repr, choices))}"
 
     def read(text):
-        try:
-            return {bool: _boolean, date: date.fromisoformat,
-                    datetime: datetime.fromisoformat}.get(kind, kind)(text)
-        except (ValueError, TypeError, ArithmeticError):
-            raise ArgumentTypeError(
-                f"{text!r} is not a valid {kind.__name__}") from None
+        with contextlib.suppress(LookupError, ValueError, TypeError):
+            value = convert(text)
+            if not choices or value in choices:
+                return value
+        raise UsageError(f"{source}: {text!r} is not {meaning}.")
     return read
 
 
-def _shape(hint: Any, default: Any) -> tuple[Any, Any, bool]:
+def _shape(hint: Any) -> tuple[Any, Any, bool]:
     """Return what an annotation means: (type, choices or None, is a list)."""
     inner = [kind for kind in get_args(hint) if kind is not type(None)]
     origin = get_origin(hint) or hint
     if origin in (list, tuple, set):
-        return *_shape(inner[0] if inner else str, None)[:2], True
+        return *_shape(inner[0] if inner else str)[:2], True
     if origin is Literal:
         return type(inner[0]), inner, False
     if inner:       # A union: the first that is not None.
-        return _shape(inner[0], default)
-    if hint is None and default is not None:
-        return _shape(type(default), None)
+        return _shape(inner[0])
     return hint if isinstance(hint, type) else str, None, False
 
 
 def _hint(f: Any, parameter: Any) -> Any:
-    """Return the annotation of a parameter, or None; texts are evaluated."""
+    """Return a parameter's annotation, or else the type of its default."""
     hint = parameter.annotation
-    if not isinstance(hint, str):
-        return None if hint is parameter.empty else hint
-    # Python 3.9 can't evaluate "int | None".
-    with contextlib.suppress(NameError, TypeError):
-        hint = re.sub(r"\|\s*None\b", "", hint)
-        return eval(hint, getattr(f, "func", f).__globals__)
-    return None
+    if isinstance(hint, str):
+        # Python 3.9 can't evaluate "int | None".
+        with contextlib.suppress(NameError, TypeError):
+            return eval(re.sub(r"\|\s*None\b", "", hint), f.__globals__)
+    if hint is not parameter.empty:
+        return hint
+    return str if parameter.default in (hint, None) else type(
+        parameter.default)
 
 
 class Command:
@@ -9894,12 +9896,14 @@ class Command:
     `callback` is the function itself, for a test or another function.
     """
 
+    _settings: Mapping[str, Any] = {}   # of the ScriptInfo
+
     def __init__(self, name: str | None = None,
                  callback: Callable[..., Any] | None = None,
                  help: str | None = None, *, short: str = "",
                  with_appcontext: bool = False) -> None:
         self.name = name
-        self.callback = callback
+        self.callback: Any = callback or (lambda: None)
         self.help = help or getattr(callback, "__doc__", None) or ""
         self.short = short
         self.with_appcontext = with_appcontext or hasattr(
@@ -9908,16 +9912,13 @@ class Command:
     def __repr__(self):
         return f"<{type(self).__name__} {self.name}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        self.main(*args, **kwargs)
-
     def main(self, args: Any = None, prog_name: str | None = None,
              obj: ScriptInfo | None = None) -> NoReturn:
         """Run with these arguments, or the program's, and exit."""
         name = prog_name or os.path.basename(sys.argv[0])
         try:
             self._run(list(sys.argv[1:] if args is None else args), [name],
-                      self._make_info() if obj is None else obj)
+                      obj or ScriptInfo(**self._settings))
         except UsageError as error:
             print(f"Error: {error}", file=sys.stderr)
             sys.exit(2)
@@ -9929,35 +9930,36 @@ class Command:
             sys.exit(1)
         sys.exit(0)
 
-    def _make_info(self) -> ScriptInfo:
-        return ScriptInfo()
+    __call__ = main
 
-    def _signature(self, info):
-        """Return the function (with info, if it wants that) and its shape."""
+    def _signature(self):
+        """Return the function's signature, without the ScriptInfo."""
         import inspect      # for the command line only
-        f: Any = self.callback
-        if hasattr(f, "_wants_info"):
-            f = functools.partial(f, info)
-        return f, inspect.signature(f)
+        signature = inspect.signature(self.callback)
+        shown = [parameter for parameter in signature.parameters.values()
+                 if parameter.kind is not parameter.VAR_KEYWORD]
+        return signature.replace(
+            parameters=shown[hasattr(self.callback, "_wants_info"):])
 
     def _call(self, values, info):
         """Call the function with the values that were read."""
-        f, signature = self._signature(info)
-        bound = signature.bind_partial()
+        bound = self._signature().bind_partial()
         bound.arguments.update(values)
         bound.apply_defaults()
+        first = [info] if hasattr(self.callback, "_wants_info") else []
         with contextlib.ExitStack() as stack:
             if self.with_appcontext and not current_app:
                 stack.enter_context(info.load_app().app_context())
+            f = self.callback
             if current_app:
                 f = current_app.ensure_sync(f)
-            f(*bound.args, **bound.kwargs)
+            f(*first, *bound.args, **bound.kwargs)
 
     def _run(self, args, path, info):
         """Read the arguments and call the function."""
         parser = self._parser(path)
         parser.add_argument("--help", action="help", help="Show this page.")
-        args = self._add_parameters(parser, path, info) + args
+        self._add_parameters(parser, path, info)
         # Options may stand among arguments; but "--" ends them for good.
         read = (parser.parse_args if "--" in args
                 else parser.parse_intermixed_args)
@@ -9980,61 +9982,47 @@ class Command:
         return parser
 
     def _add_parameters(self, parser, path, info):
-        """Add the function's parameters; return what the environment sets."""
-        f, signature = self._signature(info)
-        about, given = dict(_PARAM_RE.findall(self.help)), []
-        for name, parameter in signature.parameters.items():
-            default = parameter.default
-            needed = default is parameter.empty
-            kind, choices, many = _shape(
-                _hint(f, parameter), None if needed else default)
-            options = {"help": about.get(name, "").replace("%", "%%"),
-                       "type": _reader(kind), "choices": choices}
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                parser.add_argument(name, nargs="*", **options)
-            elif needed and parameter.kind is not parameter.KEYWORD_ONLY:
-                if many:
-                    options["nargs"] = "+"
-                parser.add_argument(name, **options)
+        """Add the function's parameters, and what variables say of them."""
+        about = dict(_PARAM_RE.findall(self.help))
+        for name, parameter in self._signature().parameters.items():
+            needed = parameter.default is parameter.empty
+            kind, choices, many = _shape(_hint(self.callback, parameter))
+            options = {"help": about.get(name, "").replace("%", "%%")}
+            if needed and parameter.kind is not parameter.KEYWORD_ONLY:
+                rest = parameter.kind is parameter.VAR_POSITIONAL
+                parser.add_argument(
+                    name, nargs="*" if rest else "+" if many else None,
+                    type=_reader(name, kind, choices), choices=choices,
+                    **options)
+                continue
+            variable = "_".join([info.prefix, *path[1:], name])
+            variable = variable.upper().replace("-", "_")
+            text = os.environ.get(variable) if info.prefix else None
+            if text:
+                read = _reader(variable, kind, choices)
+                options["default"] = (list(map(read, text.split())) if many
+                                      else read(text))
+            options.update(dest=name, required=needed and not text)
+            word = "--" + name.replace("_", "-")
+            if kind is bool and not many:
+                self._add_flag(parser, word, **options)
             else:
-                word = name.replace("_", "-")
-                options.update(dest=name, required=needed)
-                self._add_option(parser, word, many, kind, options)
-                variable = "_".join([info.prefix, *path[1:], name])
-                value = os.environ.get(variable.upper().replace("-", "_"))
-                if info.prefix and value:
-                    given += _as_arguments(parser, word, many, kind, value)
-        return given
+                parser.add_argument(
+                    *self._letter(word), word, choices=choices,
+                    type=_reader(word, kind, choices),
+                    action="append" if many else "store", **options)
 
-    def _add_option(self, parser, word, many, kind, options):
-        """Add --word, perhaps with its letter; to a flag also --no-word."""
-        flags = [f"--{word}"]
-        if word[0] in self.short:
-            flags.insert(0, f"-{word[0]}")
-        if kind is not bool or many:
-            action = "append" if many else "store"
-            parser.add_argument(*flags, action=action, **options)
-            return
-        dest, about = options["dest"], options["help"]
-        parser.add_argument(
-            *flags, action="store_true", dest=dest, help=about)
-        parser.add_argument(
-            _negative(word), action="store_false", dest=dest)
+    def _add_flag(self, parser, word, help, **options):
+        """Add --word, and hidden --no-word."""
+        from argparse import SUPPRESS   # for the command line only
+        opposite = f"--no-{word[2:]}".replace("--no-with-", "--without-")
+        parser.add_argument(*self._letter(word), word, action="store_true",
+                            help=f"{help} (or {opposite})", **options)
+        parser.add_argument(opposite, action="store_false", help=SUPPRESS,
+                            dest=options["dest"])
 
-
-def _negative(word):
-    return f"--no-{word}".replace("--no-with-", "--without-")
-
-
-def _as_arguments(parser, word, many, kind, value):
-    """Return what stands in an environment variable as arguments."""
-    if kind is not bool or many:
-        items = value.split() if many else [value]
-        return [f"--{word}={item}" for item in items]
-    try:
-        return [f"--{word}" if _boolean(value) else _negative(word)]
-    except ValueError:
-        parser.error(f"{value!r} is not a valid value of --{word}")
+    def _letter(self, word):
+        return [word[1:3]] if word[2] in self.short else []
 
 
 class AppGroup(Command):
@@ -10061,17 +10049,15 @@ class AppGroup(Command):
     def command(self, name: Any = None, *, cls: Any = Command,
                 with_appcontext: bool = True, **options: Any) -> Any:
         """Make a command of the decorated function; init_db is init-db."""
-        if callable(name):
-            return self.command(cls=cls)(name)
-
         def decorator(f: Any) -> Any:
             # As click: init_db_command is init-db, too.
             plain = re.sub("[_-](command|cmd|group|grp)\\Z", "", f.__name__)
-            made = cls(name or plain.lower().replace("_", "-"), f,
+            given = None if f is name else name
+            made = cls(given or plain.lower().replace("_", "-"), f,
                        with_appcontext=with_appcontext, **options)
             self.add_command(made)
             return made
-        return decorator
+        return decorator(name) if callable(name) else decorator
 
     def group(self, name: Any = None, **options: Any) -> Any:
         """Make a group of the decorated function, which runs first."""
@@ -10083,14 +10069,13 @@ class AppGroup(Command):
     def _run(self, args, path, info):
         """Read the group's own options, then run one of its commands."""
         from argparse import REMAINDER, SUPPRESS    # for the command line
-        parser, given = self._parser(path), []
+        parser = self._parser(path)
+        self._add_parameters(parser, path, info)
         parser.usage = f"{parser.prog} [OPTIONS] COMMAND [ARGS]..."
         parser.add_argument("--help", action="store_true", dest="--help",
                             help="Show this page.")
         parser.add_argument("rest", nargs=REMAINDER, help=SUPPRESS)
-        if self.callback is not None:
-            given = self._add_parameters(parser, path, info)
-        values = vars(parser.parse_args(given + args))
+        values = vars(parser.parse_args(args))
         rest, asked = values.pop("rest"), values.pop("--help", False)
         self._begin(values, info)
         if asked or not rest:
@@ -10104,8 +10089,7 @@ class AppGroup(Command):
                 rest[0], self.list_commands(info), 1)
             parser.error(f"no such command {rest[0]!r}" + "".join(
                 f"; did you mean {name!r}" for name in near))
-        if self.callback is not None:
-            self._call(values, info)
+        self._call(values, info)
         command._run(rest[1:], [*path, rest[0]], info)
 
     def _listing(self, info):
@@ -10120,30 +10104,18 @@ class AppGroup(Command):
 
 
 class Result:
-    """What a command that a test has run printed, and how it ended."""
+    """How a command that a test has run ended; output is all it printed."""
 
-    def __init__(self, output: str, stdout: str, stderr: str, exit_code: int,
+    def __init__(self, stdout: str, stderr: str, exit_code: int,
                  exc_info: Any) -> None:
-        self.output, self.stdout, self.stderr = output, stdout, stderr
-        self.exit_code = exit_code
-        self.exc_info = exc_info
+        self.stdout, self.stderr = stdout, stderr
+        self.output = stdout + stderr
+        self.exit_code, self.exc_info = exit_code, exc_info
         self.exception = exc_info and exc_info[1]
 
     def __repr__(self):
         what = repr(self.exception) if self.exception else "okay"
         return f"<{type(self).__name__} {what}>"
-
-
-class _Tee(io.StringIO):
-    """A stream in memory that writes to another one, too."""
-
-    def __init__(self, other):
-        super().__init__()
-        self._other = other
-
-    def write(self, text):
-        self._other.write(text)
-        return super().write(text)
 
 
 class FlaskCliRunner:
@@ -10165,9 +10137,10 @@ class FlaskCliRunner:
             args = shlex.split(args)
         cli = self.app.cli if cli is None else cli
         obj = obj or ScriptInfo(create_app=lambda: self.app)
-        output, before = io.StringIO(), (sys.stdin, dict(os.environ))
-        out, err = _Tee(output), _Tee(output)
-        code, exc_info = 0, None
+        out, err = io.StringIO(), io.StringIO()
+        code: Any = 0
+        exc_info: Any = None
+        stdin, environ = sys.stdin, dict(os.environ)
         sys.stdin = io.StringIO(input or "")
         os.environ.update(env or {})
         try:
@@ -10175,21 +10148,20 @@ class FlaskCliRunner:
                     contextlib.redirect_stderr(err):
                 cli.main(args=args or (), prog_name=cli.name, obj=obj)
         except SystemExit as ending:
-            code, exc_info = 1, sys.exc_info() if ending.code else None
-            if isinstance(ending.code or 0, int):
-                code = int(ending.code or 0)
-            else:
-                err.write(f"{ending.code}\n")
+            code = ending.code or 0
+            if not isinstance(code, int):   # sys.exit("a last word")
+                err.write(f"{code}\n")
+                code = 1
+            exc_info = sys.exc_info() if code else None
         except Exception:
             if not catch_exceptions:
                 raise
             code, exc_info = 1, sys.exc_info()
         finally:
-            sys.stdin = before[0]
+            sys.stdin = stdin
             os.environ.clear()
-            os.environ.update(before[1])
-        return Result(output.getvalue(), out.getvalue(), err.getvalue(), code,
-                      exc_info)
+            os.environ.update(environ)
+        return Result(out.getvalue(), err.getvalue(), code, exc_info)
 
 
 # =============================================================================
@@ -11538,14 +11510,17 @@ def _reached():
     return trace.tb_next is not None
 
 
-def _make(factory, sentence, args=(), options=None):
-    """Call a factory; the sentence tells that these arguments are wrong."""
+def _make_app(module, name, args=(), options=None):
+    """Return what a factory of the module makes of these arguments."""
     try:
-        return factory(*args, **options or {})
+        return getattr(module, name)(*args, **options or {})
     except TypeError:
         if _reached():
             raise
-        raise NoAppException(sentence) from None
+        raise NoAppException(
+            f"The factory '{name}' in module '{module.__name__}' could not be"
+            " called with these arguments. Write them after its name:"
+            f" --app \"{module.__name__}:{name}('value')\".") from None
 
 
 def find_best_app(module: Any) -> Any:
@@ -11553,71 +11528,62 @@ def find_best_app(module: Any) -> Any:
     for name in ("app", "application"):
         if isinstance(getattr(module, name, None), Flask):
             return getattr(module, name)
-    found = [app for app in vars(module).values() if isinstance(app, Flask)]
-    say = f"Use '{module.__name__}:name' to specify"
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise NoAppException("Detected multiple Flask applications in module"
-                             f" '{module.__name__}'. {say} the correct one.")
+    where = module.__name__
+    names = [name for name, app in vars(module).items()
+             if isinstance(app, Flask)]
+    if len(names) > 1:
+        raise NoAppException(
+            f"There are multiple Flask applications in module '{where}'. Say"
+            f" which is meant: --app {where}:{names[0]}.")
+    if names:
+        return getattr(module, names[0])
     for name in ("create_app", "make_app"):
-        factory = getattr(module, name, None)
-        if isinstance(factory, types.FunctionType):
-            app = _make(factory, (
-                f"Detected factory '{name}' in module '{module.__name__}', but"
-                " could not call it without arguments. Use"
-                f" '{module.__name__}:{name}(args)' to specify arguments."))
+        if isinstance(getattr(module, name, None), types.FunctionType):
+            app = _make_app(module, name)
             if isinstance(app, Flask):
                 return app
-    raise NoAppException("Failed to find Flask application or factory in"
-                         f" module '{module.__name__}'. {say} one."
-                         + _foreign(module))
+    raise NoAppException(
+        "Failed to find a Flask application or factory (app, application,"
+        f" create_app, make_app) in module '{where}'. If it has another name,"
+        f" write --app {where}:name." + _foreign(module))
 
 
 def _foreign(module):
     """Return a hint if the module's app is of another copy of this file."""
     for app in vars(module).values():
-        if not isinstance(app, Flask) and "Flask" in [
-                kind.__name__ for kind in type(app).__mro__]:
-            return (f" Its {app!r} comes from another module,"
-                    f" {type(app).__module__!r}, and not from {__file__!r}:"
-                    " use that one's command line.")
+        kinds = {kind.__name__: kind.__module__ for kind in type(app).__mro__}
+        if not isinstance(app, Flask) and "Flask" in kinds:
+            return (f" Its {app!r} is made with {kinds['Flask']!r}, another"
+                    f" copy than {__file__!r}: use that one's command line.")
     return ""
 
 
 def find_app_by_string(module: Any, app_name: str) -> Any:
     """Return the app that "name" or "factory('argument')" means."""
-    args: list = []
-    options: dict = {}
-    sentence = (f"Failed to parse {app_name!r} as an attribute name or"
-                " function call.")
+    args, options = [], {}
     try:
         node: Any = ast.parse(app_name.strip(), mode="eval").body
         if isinstance(node, ast.Call):
-            sentence = ("Failed to parse arguments as literal values:"
-                        f" {app_name!r}.")
             args = [ast.literal_eval(value) for value in node.args]
             options = {word.arg: ast.literal_eval(word.value)
                        for word in node.keywords}
-            sentence = ("Function reference must be a simple name:"
-                        f" {app_name!r}.")
             node = node.func
-        if not isinstance(node, ast.Name):
-            raise ValueError(node)
-    except (SyntaxError, ValueError):
-        raise NoAppException(sentence) from None
-    app = getattr(module, node.id, _missing)
+        name = node.id
+    except (SyntaxError, ValueError, AttributeError):
+        raise NoAppException(
+            f"Failed to parse {app_name!r}: after the colon stands the name of"
+            " an app, or of a factory with literal values, as in"
+            " create_app('test').") from None
+    app = getattr(module, name, _missing)
     if app is _missing:
-        raise NoAppException(f"Failed to find attribute {node.id!r} in"
-                             f" {module.__name__!r}.")
+        raise NoAppException(
+            f"Failed to find {name!r} in module '{module.__name__}'.")
     if isinstance(app, types.FunctionType):
-        app = _make(app, f"The factory {app_name!r} in module"
-                    f" {module.__name__!r} could not be called with the"
-                    " specified arguments.", args, options)
+        app = _make_app(module, name, args, options)
     if not isinstance(app, Flask):
         raise NoAppException(
-            "A valid Flask application was not obtained from"
-            f" '{module.__name__}:{app_name}'." + _foreign(module))
+            f"'{module.__name__}:{app_name}' is not a valid Flask application:"
+            f" it is {app!r}." + _foreign(module))
     return app
 
 
@@ -11657,7 +11623,8 @@ def locate_app(module_name: str, app_name: str | None,
                 f"\n\n{traceback.format_exc()}") from None
         if raise_if_not_found:
             raise NoAppException(
-                f"Could not import {module_name!r}.") from None
+                f"Could not import {module_name!r}. Is there a file"
+                f" {module_name.replace('.', os.sep)}.py?") from None
         return None
     module = sys.modules[module_name]
     return (find_best_app(module) if app_name is None
@@ -11668,17 +11635,15 @@ def _locate(path):
     """Return the app that --app names, or that of wsgi.py or app.py."""
     if path:
         # Not the colon of a drive: C:\shop\app.py
-        file, _, name = re.sub(
-            r":(?![\\/])", "\n", path, count=1).partition("\n")
-        return locate_app(prepare_import(file), name or None)
+        file, *name = re.split(r":(?![\\/])", path, maxsplit=1)
+        return locate_app(prepare_import(file), name[0] if name else None)
     for file in ("wsgi.py", "app.py"):
         app = locate_app(prepare_import(file), None, False)
         if app is not None:
             return app
     raise NoAppException(
-        "Could not locate a Flask application. Use the '--app' option, the"
-        " 'FLASK_APP' environment variable, or a 'wsgi.py' or 'app.py' file"
-        " in the current directory.")
+        "Could not locate a Flask application: there is no app.py or wsgi.py"
+        " in this folder. Name its file: --app hello.py (or set FLASK_APP).")
 
 
 ScriptInfo._locate = staticmethod(_locate)
@@ -11693,15 +11658,12 @@ class FlaskGroup(AppGroup):
                  set_debug_flag: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self.add_version_option = add_version_option
-        self._settings: Any = {"create_app": create_app,
-                               "set_debug_flag": set_debug_flag,
-                               "load_dotenv_defaults": load_dotenv}
+        self._settings = {"create_app": create_app,
+                          "set_debug_flag": set_debug_flag,
+                          "load_dotenv_defaults": load_dotenv}
         if add_default_commands:
             for command in (run_command, shell_command, routes_command):
                 self.add_command(command)
-
-    def _make_info(self):
-        return ScriptInfo(**self._settings)
 
     def _parser(self, path):
         parser = super()._parser(path)
@@ -11711,9 +11673,8 @@ class FlaskGroup(AppGroup):
         add("-e", "--env-file", dest="--env-file", metavar="FILE", help="Read"
             " environment variables from this file, besides .flaskenv and"
             " .env; what is set already wins.")
-        self._add_option(parser, "debug", False, bool, {
-            "dest": "--debug", "help": "Show errors on the page, and restart"
-            " when a file changes."})
+        self._add_flag(parser, "--debug", dest="--debug", help="Show errors on"
+                       " the page, and restart when a file changes.")
         if self.add_version_option:
             add("--version", dest="--version", action="store_true",
                 help="Show the version.")
@@ -11747,11 +11708,10 @@ class FlaskGroup(AppGroup):
         names = set(self.commands)
         try:
             names.update(info.load_app().cli.commands)
-        except UsageError as error:
-            print(f"Error: {error}\n", file=sys.stderr)
-        except Exception:
-            import traceback    # for this failure only
-            traceback.print_exc()
+        except Exception as error:
+            reason = error if isinstance(error, UsageError) else repr(error)
+            print(f"The app's own commands are not shown. {reason}\n",
+                  file=sys.stderr)
         return sorted(names)
 
 
@@ -11772,25 +11732,19 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 
 def _tls(cert, key):
     """Return what --cert and --key mean: None, "adhoc", files, a context."""
-    if cert is None or os.path.isfile(cert):
-        if (cert is None) != (key is None):
-            raise UsageError("A file as --cert and --key must both be given.")
-        return None if cert is None else (cert, key)
-    if key is not None:
-        raise UsageError(f"With --cert {cert}, --key is not used.")
-    context = ("adhoc" if cert.lower() == "adhoc"
-               else import_string(cert, silent=True))
+    is_file = cert is not None and os.path.isfile(cert)
+    if is_file != (key is not None):
+        raise UsageError("A certificate file as --cert and its --key must both"
+                         f" be given, not --cert {cert} and --key {key}.")
+    if cert is None or is_file:
+        return cert and (cert, key)
+    if cert.lower() == "adhoc":
+        return "adhoc"
+    context = import_string(cert, silent=True)
     if context is None:
         raise UsageError(f"There is no file {cert!r} for --cert; nor is it"
                          " 'adhoc' or the import name of an SSLContext.")
     return context
-
-
-def _raising(error):
-    """Return an app that raises: the next save may mend its import."""
-    def app(environ, start_response):
-        raise error
-    return app
 
 
 @pass_script_info
@@ -11804,18 +11758,20 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
     Then open http://127.0.0.1:5000 in a browser; Ctrl-C stops it. For real
     traffic use a production server such as gunicorn: the app is plain WSGI.
 
-    :param host: The address to listen on; 0.0.0.0 is all of this machine's.
-    :param port: The port to listen on; 0 takes a free one.
-    :param cert: A certificate file, to serve https; or 'adhoc'.
+    :param host: Listen on this address; 0.0.0.0 lets other machines in.
+    :param port: Listen on this port (5000); 0 takes a free one.
+    :param cert: Serve https with this certificate file; or 'adhoc'.
     :param key: The key file of the certificate.
-    :param reload: Restart when a file changes; debug mode does.
-    :param debugger: Show errors on the page; debug mode does.
-    :param with_threads: Answer several requests at once.
+    :param reload: Restart when a file changes, as in debug mode.
+    :param debugger: Show errors on the page, as in debug mode.
+    :param with_threads: Answer several requests at once, as it does.
     :param extra_files: More files whose change restarts the server.
     :param exclude_patterns: Files whose change does not restart it.
-    :param debug: Debug mode.
+    :param debug: Reload, and show errors on the page.
     """
     ssl_context = _tls(cert, key)
+    if not 0 <= port < 65536:
+        raise UsageError(f"--port {port}: ports go from 0 to 65535.")
     if debug is not None:
         os.environ["FLASK_DEBUG"] = str(int(debug))
     try:
@@ -11836,6 +11792,13 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
                    ("exclude_patterns", exclude_patterns))})
 
 
+def _raising(error):
+    """Return an app that raises: the next save may mend its import."""
+    def app(environ, start_response):
+        raise error
+    return app
+
+
 @with_appcontext
 def _shell():
     """Open a Python prompt inside the app's context.
@@ -11850,13 +11813,11 @@ def _shell():
         with open(startup, encoding="utf-8") as file:
             exec(compile(file.read(), startup, "exec"), names)
     names.update(current_app.make_shell_context())
-    hook = getattr(sys, "__interactivehook__", None)
-    if hook is not None:
-        with contextlib.suppress(ImportError):
-            import readline
-            from rlcompleter import Completer
-            readline.set_completer(Completer(names).complete)
-        hook()
+    with contextlib.suppress(ImportError, AttributeError):
+        import readline
+        from rlcompleter import Completer
+        sys.__interactivehook__()
+        readline.set_completer(Completer(names).complete)
     code.interact(f"Python {sys.version} on {sys.platform}\n"
                   f"App: {current_app.import_name}\n"
                   f"Instance: {current_app.instance_path}", local=names)
@@ -11871,28 +11832,23 @@ def _routes(sort: Literal["endpoint", "methods", "domain", "rule",
     :param all_methods: Show HEAD and OPTIONS, too.
     """
     hosts = current_app.url_map.host_matching
-    rows = [{
-        "endpoint": rule.endpoint,
-        "methods": ", ".join(sorted(
-            set(rule.methods or ())
-            - (set() if all_methods else {"HEAD", "OPTIONS"}))),
-        "domain": (rule.host if hosts else rule.subdomain) or "",
-        "rule": rule.rule,
-    } for rule in current_app.url_map.iter_rules()]
+    hidden = set() if all_methods else {"HEAD", "OPTIONS"}
+    rows = [(rule.endpoint,
+             ", ".join(sorted(set(rule.methods or ()) - hidden)),
+             (rule.host if hosts else rule.subdomain) or "", rule.rule)
+            for rule in current_app.url_map.iter_rules()]
     if not rows:
         print("No routes were registered.")
         return
-    heads = {"endpoint": "Endpoint", "methods": "Methods",
-             "domain": "Host" if hosts else "Subdomain", "rule": "Rule"}
-    if not any(row["domain"] for row in rows):
-        del heads["domain"]
-    if sort in heads:
-        rows.sort(key=lambda row: row[sort])
-    widths = {name: max(len(row[name]) for row in [heads, *rows])
-              for name in heads}
-    dashes = {name: "-" * widths[name] for name in heads}
-    for row in [heads, dashes, *rows]:
-        print("  ".join(f"{row[name]:{widths[name]}}" for name in heads))
+    keys = ["endpoint", "methods", "domain", "rule"]
+    if sort in keys:
+        rows.sort(key=operator.itemgetter(keys.index(sort)))
+    heads = ("Endpoint", "Methods", "Host" if hosts else "Subdomain", "Rule")
+    columns = [column for column in zip(heads, *rows) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [*zip(*columns)]
+    for line in [lines[0], ["-" * width for width in widths], *lines[1:]]:
+        print("  ".join(map(str.ljust, line, widths)))
 
 
 def _secret():
@@ -11905,7 +11861,7 @@ def _secret():
 
 
 _VENDORED_RE = re.compile(
-    rb"# microflask \S+, vendored; sha256 of what follows: (\w+)\r?\n")
+    rb"# microflask \S+, vendored; sha256 of what follows: (\w+)\n")
 _BANNER_RE = re.compile(rb"(?m)^# =+\n# (\S.*)\n# =+\n")
 
 
@@ -11913,13 +11869,12 @@ def _read_copy(path):
     """Return (version, text, checksum, state) of a copy of this file."""
     with open(path, "rb") as file:
         text = file.read().replace(b"\r\n", b"\n")
-    line, state = _VENDORED_RE.match(text), "never vendored"
-    if line is not None:
-        text = text[line.end():]
+    line = _VENDORED_RE.match(text)
+    text = text[line.end() if line else 0:]
     checksum = hashlib.sha256(text).hexdigest()
-    if line is not None:
-        same = line[1].decode() == checksum
-        state = "as it was vendored" if same else "edited after vendoring"
+    state = ("no checksum line, so it may be edited" if line is None
+             else "as it was vendored" if line[1].decode() == checksum
+             else "edited since it was vendored")
     version = re.search(rb'(?m)^__version__ = "([^"]+)"', text)
     return version and version[1].decode(), text, checksum, state
 

@@ -17423,11 +17423,11 @@ def test_commands_take_their_parameters_from_the_signature(app, arguments, place
 WRONG = [
     ("everything",                                    "arguments are required: "),
     ("everything a 4 p",                              "arguments are required: --must"),
-    ("everything a x p --must m",                     "Argument number: 'x' is not a valid int."),
-    ("everything a 4 p --must m --ratio x",           "Argument --ratio: 'x' is not a valid float."),
-    ("everything a 4 p --must m --level x",           "Argument --level: invalid choice: 'x'"),
+    ("everything a x p --must m",                     "number: 'x' is not a whole number."),
+    ("everything a 4 p --must m --ratio x",           "--ratio: 'x' is not a number."),
+    ("everything a 4 p --must m --level x",           "--level: 'x' is not one of 'low', 'high'."),
     ("everything a 4 p --must m --nam x",             "Unrecognized arguments: --nam"),
-    ("everything a 4 p --must m --day x",             "Argument --day: 'x' is not a valid date."),
+    ("everything a 4 p --must m --day x",             "--day: 'x' is not a date such as 2026-12-31."),
     ("everything a 4 p --must",                       "Argument --must: expected one argument."),
     ("everythin",                                     "No such command 'everythin'; did you mean 'everything'."),
     ("--nope",                                        "Unrecognized arguments: --nope"),
@@ -17441,7 +17441,7 @@ def test_commands_refuse_wrong_usage_with_code_2(app, arguments, sentence):
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ") and sentence in result.stderr
-    assert "Try 'test_microflask" in result.stderr
+    assert ("Try 'test_microflask" in result.stderr) == ("is not" not in result.stderr)
 
 
 def test_commands_explain_themselves(app):
@@ -17551,7 +17551,7 @@ def test_commands_give_a_test_their_result(app):
 
     run = app.test_cli_runner().invoke
     result = run(talk, input="Ada\n", env={"X_TALK": "1"})
-    assert result.output == "name? out Ada 1\nerr\n"
+    assert result.output == result.stdout + result.stderr
     assert (result.stdout, result.stderr) == ("name? out Ada 1\n", "err\n")
     assert (result.exit_code, result.exception, result.exc_info) == (0, None, None)
     assert repr(result) == "<Result okay>"
@@ -21204,6 +21204,8 @@ APP_FILES = {
     "app.py": "from {0} import Flask\napp = Flask('in_app')\nnothing = 5\n",
     "one.py": "from {0} import Flask\nthing = Flask('one')\n",
     "two.py": "from {0} import Flask\na = Flask('a')\nb = Flask('b')\n",
+    "twice.py": "from {0} import Flask\na = b = Flask('a')\n",
+    "syntax.py": "1 +\n",
     "named.py": "from {0} import Flask\na = Flask('a')\napplication = Flask('application')\n",
     "empty.py": "",
     "broken.py": "import does_not_exist_here\n",
@@ -21212,86 +21214,101 @@ APP_FILES = {
     "needs.py": "from {0} import Flask\ndef create_app(name): return Flask(name)\ndef fails(): raise TypeError('own')\n",
     "raises.py": "def create_app(): raise TypeError('own')\n",
     "odd.py": "def create_app(): return 5\n",
+    "both.py": "from {0} import Flask\ndef create_app(): pass\ndef make_app(): return Flask('made last')\n",
     "pkg/__init__.py": "",
     "pkg/web.py": "from {0} import Flask\napp = Flask('pkg.web')\n",
     "whole/__init__.py": "from {0} import Flask\napp = Flask('whole')\n",
     "fol der/spaced.py": "from {0} import Flask\napp = Flask('spaced')\n",
 }
 DISCOVERY = [
-    # --app                         the app's name, or what the error says
+    # --app                         the app's name; or "!" and words of the error
     (None,                          "in_app"),
     ("app",                         "in_app"),
     ("app.py",                      "in_app"),
     ("./app.py",                    "in_app"),
+    ("../HERE/app.py",              "in_app"),
     ("app:app",                     "in_app"),
     ("app: app ",                   "in_app"),
-    ("app:nothing",                 "A valid Flask application was not obtained from 'app:nothing'."),
-    ("app:nope",                    "Failed to find attribute 'nope' in 'app'."),
-    ("app:5+",                      "Failed to parse '5+' as an attribute name or function call."),
-    ("app:5",                       "Failed to parse '5' as an attribute name or function call."),
-    ("app:a.b",                     "Failed to parse 'a.b' as an attribute name or function call."),
-    ("app:a.b()",                   "Function reference must be a simple name: 'a.b()'."),
-    ("makes:create_app(name=x)",    "Failed to parse arguments as literal values: 'create_app(name=x)'."),
+    ("app:",                        "! Failed to parse ''"),
+    ("app:nothing",                 "! 'app:nothing' is not a valid Flask application: it is 5."),
+    ("app:nope",                    "! Failed to find 'nope' in module 'app'."),
+    ("app:5+",                      "! Failed to parse '5+': after the colon"),
+    ("app:5",                       "! Failed to parse '5'"),
+    ("app:a.b",                     "! Failed to parse 'a.b'"),
+    ("app:a.b()",                   "! Failed to parse 'a.b()'"),
+    ("app.app",                     "! Could not import 'app.app'."),
+    ("app/",                        "in_app"),
     ("one",                         "one"),
-    ("two",                         "Detected multiple Flask applications in module 'two'. Use 'two:name' to specify"
-                                    " the correct one."),
+    ("one.py:thing",                "one"),
+    ("two",                         "! multiple Flask applications in module 'two'. Say which is meant: --app two:a."),
     ("two:b",                       "b"),
+    ("twice",                       "! multiple Flask applications"),
     ("named",                       "application"),
-    ("empty",                       "Failed to find Flask application or factory in module 'empty'. Use 'empty:name'"
-                                    " to specify one."),
-    ("odd",                         "Failed to find Flask application or factory in module 'odd'. Use 'odd:name'"
-                                    " to specify one."),
-    ("odd:create_app",              "A valid Flask application was not obtained from 'odd:create_app'."),
-    ("missing",                     "Could not import 'missing'."),
-    ("pkg.missing",                 "Could not import 'pkg.missing'."),
-    ("broken",                      "While importing 'broken', an ImportError was raised:"),
+    ("empty",                       "! Failed to find a Flask application or factory"),
+    ("odd",                         "! Failed to find a Flask application or factory"),
+    ("odd:create_app",              "! 'odd:create_app' is not a valid Flask application"),
+    ("both",                        "made last"),
+    ("missing",                     "! Could not import 'missing'."),
+    ("pkg.missing",                 "! Could not import 'pkg.missing'."),
+    ("pkg",                         "! Failed to find a Flask application"),
+    ("broken",                      "! While importing 'broken', an ImportError was raised:"),
+    ("syntax",                      "SyntaxError"),
     ("makes",                       "made{}"),
     ("makes:create_app",            "made{}"),
     ("makes:create_app()",          "made{}"),
     ("makes:create_app('x', a=1)",  "x{'a': 1}"),
-    ("makes.py:create_app('x')",    "x{}"),
+    ("makes:create_app(a=[1, {}])", "made{'a': [1, {}]}"),
+    ("makes.py:create_app('x:y')",  "x:y{}"),
+    ("makes:create_app(name=x)",    "! Failed to parse 'create_app(name=x)'"),
+    ("makes:create_app(*[1])",      "! Failed to parse 'create_app(*[1])'"),
+    ("makes:create_app(1, 2)",      "! The factory 'create_app' in module 'makes' could not be called"),
+    ("makes:create_app(",           "! Failed to parse 'create_app('"),
     ("made",                        "made too"),
-    ("needs",                       "Detected factory 'create_app' in module 'needs', but could not call it without"
-                                    " arguments. Use 'needs:create_app(args)' to specify arguments."),
-    ("needs:create_app",            "The factory 'create_app' in module 'needs' could not be called with the"
-                                    " specified arguments."),
+    ("needs",                       "! could not be called with these arguments. Write them after its name: --app "
+                                    "\"needs:create_app('value')\"."),
+    ("needs:create_app",            "! could not be called with these arguments."),
     ("needs:create_app('given')",   "given"),
-    ("needs:fails",                 "own"),
-    ("raises",                      "own"),
+    ("needs:fails",                 "TypeError"),
+    ("raises",                      "TypeError"),
     ("pkg.web",                     "pkg.web"),
+    ("pkg.web:app",                 "pkg.web"),
     ("pkg/web.py",                  "pkg.web"),
+    ("pkg/web.py:app",              "pkg.web"),
     ("pkg/web",                     "pkg.web"),
     ("whole",                       "whole"),
+    ("whole/",                      "whole"),
     ("whole/__init__.py",           "whole"),
     ("fol der/spaced.py",           "spaced"),
 ]
 
 
-def located(info, module):
-    """Return the name of the app that is found, or the error's sentence."""
+def located(info):
+    """Return the name of the app that is found, or "!" and the sentence."""
     try:
         return info.load_app().name
-    except TypeError as error:
-        return str(error)
     except Exception as error:
-        assert type(error).__name__ == "NoAppException", error
-        return str(error).partition("\n")[0]
+        kind = type(error).__name__
+        return f"! {error}" if kind == "NoAppException" else kind
 
 
 @pytest.mark.parametrize("path, expected", DISCOVERY)
 def test_command_line_finds_the_app_as_flask_does(path, expected, clean_environ):
-    answers = []
     for framework in ["microflask", "flask"][:1 if FLASK is None else 2]:
+        folder = clean_environ / framework
         for name, text in APP_FILES.items():
-            file = clean_environ / framework / name
+            file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text.replace("{0}", framework))
             module = name[:-3].replace("/", ".").replace(".__init__", "")
             sys.modules.pop(module.replace("fol der.", ""), None)
-        os.chdir(clean_environ / framework)
+        os.chdir(folder)
         cli = microflask if framework == "microflask" else importlib.import_module("flask.cli")
-        answers.append(located(cli.ScriptInfo(path), framework))
-    assert answers == [expected] * len(answers)
+        answer_ = located(cli.ScriptInfo(path and path.replace("HERE", framework)))
+        if expected[:2] != "! ":
+            assert answer_ == expected
+        else:
+            assert answer_[:2] == "! "
+            assert framework == "flask" or expected[2:] in answer_
 
 
 def test_command_line_prefers_wsgi_py_and_tells_when_there_is_none(clean_environ):
@@ -21474,11 +21491,13 @@ def test_command_line_passes_its_options_to_the_server(arguments, environ, expec
 
 
 RUN_ERRORS = [
-    ("--key app.py",                "--key must both be given"),
+    ("--key app.py",                "--key must both be given, not --cert None and --key app.py."),
     ("--cert app.py",               "--key must both be given"),
-    ("--cert adhoc --key app.py",   "--key is not used"),
+    ("--cert adhoc --key app.py",   "--key must both be given"),
     ("--cert gone.pem",             "There is no file 'gone.pem' for --cert"),
-    ("--port x",                    "'x' is not a valid int"),
+    ("--port x",                    "--port: 'x' is not a whole number."),
+    ("--port 65536",                "--port 65536: ports go from 0 to 65535."),
+    ("--app app.py",                "Unrecognized arguments: --app app.py."),
 ]
 
 
@@ -21491,7 +21510,7 @@ def test_command_line_refuses_wrong_options_of_run(arguments, sentence, clean_en
     for name, value in {"FLASK_RUN_RELOAD": "perhaps", "FLASK_RUN_PORT": "x"}.items():
         result = microflask.FlaskCliRunner(None).invoke(
             microflask.cli, "run", env={name: value}, obj=microflask.ScriptInfo())
-        assert result.exit_code == 2 and "is not a valid" in result.stderr
+        assert result.exit_code == 2 and f"{name}: '{value}' is not" in result.stderr
 
 
 def test_command_line_serves_the_error_of_a_broken_app_after_a_restart(clean_environ, monkeypatch):
@@ -21515,7 +21534,7 @@ def test_command_line_makes_secrets_and_knows_itself(project):
     assert len(keys) == 2 and all(re.fullmatch("[0-9a-f]{64}\n", key) for key in keys)
     shown = program("about", where=project)
     checksum = hashlib.sha256(SOURCE.encode()).hexdigest()
-    for words in (microflask.__version__, str(project / "microflask.py"), checksum, "never vendored", sys.executable):
+    for words in (microflask.__version__, str(project / "microflask.py"), checksum, "no checksum line", sys.executable):
         assert words in shown
 
 
@@ -21539,7 +21558,7 @@ def test_command_line_vendors_the_file(project):
     assert re.findall("differs: (.*)", told) == ["24. Class-based views", "Header", "24. Views as classes"]
     # One that was edited is not, unless it must.
     target.write_text(target.read_text(encoding="utf-8") + "mine = 1\n", encoding="utf-8")
-    assert "edited after vendoring" in program("about", where=project, file=target)
+    assert "edited since it was vendored" in program("about", where=project, file=target)
     assert "--force" in program("vendor", str(target), where=project, code=2)
     assert "mine" in target.read_text(encoding="utf-8")
     assert "differs: The end" in program("vendor", str(target), "--force", where=project)
@@ -21567,7 +21586,7 @@ def test_command_line_works_from_a_vendored_copy_under_another_name(project):
             done = program(*module[1:], "--app", f"tool/web{number}.py", "where", where=project,
                            file=copy_ if options else "-m")
             assert done == f"where tool.web{number}\n"
-    assert "another module, 'tool._vendor.flask_in_one'" in program("--app", "tool.web0", "where", where=project, code=2)
+    assert "is made with 'tool._vendor.flask_in_one', another copy" in program("--app", "tool.web0", "where", where=project, code=2)
 
 
 def test_command_line_can_be_a_program_of_ones_own(clean_environ, app, monkeypatch, capsys):
@@ -21621,11 +21640,11 @@ def test_command_line_reads_its_options_and_variables(clean_environ):
     assert invoked("-e own.env where", FLASK_SKIP_DOTENV="1") == "where True True\n"
     assert "no file 'gone'" in invoked("-e gone where", code=2)
     assert "--env-file" in invoked("--help")
-    assert "Error: Could not import 'gone'." in invoked("--help", FLASK_APP="gone")
+    assert "commands are not shown. Could not import 'gone'." in invoked("--help", FLASK_APP="gone")
     assert invoked("--version").startswith(f"microflask {microflask.__version__}\nPython ")
     assert "No such command 'rum'; did you mean 'run'." in invoked("rum", code=2)
     assert "Endpoint" in invoked("routes", FLASK_ROUTES_SORT="rule")
-    assert "invalid choice" in invoked("routes", code=2, FLASK_ROUTES_SORT="nope")
+    assert "FLASK_ROUTES_SORT: 'nope' is not one of" in invoked("routes", code=2, FLASK_ROUTES_SORT="nope")
 
 
 def test_command_line_completes_names_in_the_shell(clean_environ, monkeypatch):
@@ -21650,7 +21669,7 @@ def test_command_line_completes_names_in_the_shell(clean_environ, monkeypatch):
 
 def test_command_line_vendors_in_this_process(clean_environ):
     assert len(invoked("secret")) == 65
-    assert "never vendored" in invoked("about")
+    assert "no checksum line" in invoked("about")
     name = os.path.basename(microflask.__file__)
     assert "sha256" in invoked("vendor .")
     assert "(it is as it was vendored)" in invoked("vendor .")
@@ -21688,7 +21707,7 @@ def test_command_line_says_which_copy_made_the_app(clean_environ):
     other = type("Flask", (), {"__module__": "vendored", "__repr__": lambda self: "<Flask 'x'>"})
     module = types.ModuleType("strange")
     module.thing = other()
-    with pytest.raises(microflask.NoAppException, match="another module, 'vendored'"):
+    with pytest.raises(microflask.NoAppException, match="is made with 'vendored', another copy than"):
         microflask.find_best_app(module)
 
 
