@@ -9959,11 +9959,11 @@ class Command:
         """Read the arguments and call the function."""
         parser = self._parser(path)
         parser.add_argument("--help", action="help", help="Show this page.")
-        self._add_parameters(parser, path, info)
+        found = self._add_parameters(parser, path, info)
         # Options may stand among arguments; but "--" ends them for good.
         read = (parser.parse_args if "--" in args
                 else parser.parse_intermixed_args)
-        self._call(vars(read(args)), info)
+        self._call({**found, **vars(read(args))}, info)
 
     def _parser(self, path):
         """Return a parser for "program command" that raises UsageError."""
@@ -9976,50 +9976,56 @@ class Command:
             formatter_class=argparse.RawDescriptionHelpFormatter)
 
         def fail(message):
-            raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}."
+            end = "" if message.endswith((".", "?")) else "."
+            raise UsageError(f"{message[:1].upper()}{message[1:]}{end}"
                              f"\nTry '{parser.prog} --help'.")
         parser.error = fail
         return parser
 
     def _add_parameters(self, parser, path, info):
-        """Add the function's parameters, and what variables say of them."""
-        about = dict(_PARAM_RE.findall(self.help))
+        """Add the function's parameters; return what variables say of them."""
+        about, found = dict(_PARAM_RE.findall(self.help)), {}
         for name, parameter in self._signature().parameters.items():
-            needed = parameter.default is parameter.empty
             kind, choices, many = _shape(_hint(self.callback, parameter))
-            options = {"help": about.get(name, "").replace("%", "%%")}
+            help = about.get(name, "").replace("%", "%%")
+            if choices:
+                help += f" One of: {', '.join(map(str, choices))}."
+            needed = parameter.default is parameter.empty
             if needed and parameter.kind is not parameter.KEYWORD_ONLY:
                 rest = parameter.kind is parameter.VAR_POSITIONAL
                 parser.add_argument(
                     name, nargs="*" if rest else "+" if many else None,
-                    type=_reader(name, kind, choices), choices=choices,
-                    **options)
+                    type=_reader(name, kind, choices), help=help)
                 continue
             variable = "_".join([info.prefix, *path[1:], name])
             variable = variable.upper().replace("-", "_")
             text = os.environ.get(variable) if info.prefix else None
             if text:
                 read = _reader(variable, kind, choices)
-                options["default"] = (list(map(read, text.split())) if many
-                                      else read(text))
-            options.update(dest=name, required=needed and not text)
+                found[name] = (list(map(read, text.split())) if many
+                               else read(text))
             word = "--" + name.replace("_", "-")
+            options = {"dest": name, "help": help,
+                       "required": needed and not text}
             if kind is bool and not many:
                 self._add_flag(parser, word, **options)
             else:
                 parser.add_argument(
-                    *self._letter(word), word, choices=choices,
+                    *self._letter(word), word, **options,
                     type=_reader(word, kind, choices),
-                    action="append" if many else "store", **options)
+                    action="append" if many else "store")
+        return found
 
-    def _add_flag(self, parser, word, help, **options):
-        """Add --word, and hidden --no-word."""
-        from argparse import SUPPRESS   # for the command line only
+    def _add_flag(self, parser, word, **options):
+        """Add --word and --no-word, which are one parameter."""
+        from argparse import Action     # for the command line only
         opposite = f"--no-{word[2:]}".replace("--no-with-", "--without-")
-        parser.add_argument(*self._letter(word), word, action="store_true",
-                            help=f"{help} (or {opposite})", **options)
-        parser.add_argument(opposite, action="store_false", help=SUPPRESS,
-                            dest=options["dest"])
+
+        class Flag(Action):
+            def __call__(self, parser, namespace, values, option=None):
+                setattr(namespace, self.dest, option != opposite)
+        parser.add_argument(*self._letter(word), word, opposite, action=Flag,
+                            nargs=0, **options)
 
     def _letter(self, word):
         return [word[1:3]] if word[2] in self.short else []
@@ -10070,12 +10076,12 @@ class AppGroup(Command):
         """Read the group's own options, then run one of its commands."""
         from argparse import REMAINDER, SUPPRESS    # for the command line
         parser = self._parser(path)
-        self._add_parameters(parser, path, info)
+        values = self._add_parameters(parser, path, info)
         parser.usage = f"{parser.prog} [OPTIONS] COMMAND [ARGS]..."
         parser.add_argument("--help", action="store_true", dest="--help",
                             help="Show this page.")
         parser.add_argument("rest", nargs=REMAINDER, help=SUPPRESS)
-        values = vars(parser.parse_args(args))
+        values.update(vars(parser.parse_args(args)))
         rest, asked = values.pop("rest"), values.pop("--help", False)
         self._begin(values, info)
         if asked or not rest:
@@ -10088,7 +10094,7 @@ class AppGroup(Command):
             near = difflib.get_close_matches(
                 rest[0], self.list_commands(info), 1)
             parser.error(f"no such command {rest[0]!r}" + "".join(
-                f"; did you mean {name!r}" for name in near))
+                f". Did you mean {name!r}?" for name in near))
         self._call(values, info)
         command._run(rest[1:], [*path, rest[0]], info)
 
@@ -10098,8 +10104,8 @@ class AppGroup(Command):
         for name in names:
             command: Any = self.get_command(info, name)
             words = " ".join(command.help.partition("\n\n")[0].split())
-            lines.append(f"  {name:{max(map(len, names))}}  "
-                         + re.split(r"(?<=[.:]) ", words)[0])
+            sentence = re.split(r"(?<=[.:]) ", words)[0]
+            lines.append(f"  {name:{max(map(len, names))}}  {sentence}")
         return "\n".join(lines)
 
 
@@ -11086,8 +11092,9 @@ class Flask(Scaffold):
         are shown in full, and a change of a file starts it anew.
         """
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
-            print(" * Ignoring a call to 'app.run()': the command line serves"
-                  " the app already.", file=sys.stderr)
+            print(" * Ignoring a call to 'app.run()', as the command line has"
+                  " loaded the app. Let it stand under 'if __name__ =="
+                  " \"__main__\":'.", file=sys.stderr)
             return
         if get_load_dotenv(options.pop("load_dotenv", True)):
             load_dotenv()
@@ -11866,16 +11873,17 @@ _BANNER_RE = re.compile(rb"(?m)^# =+\n# (\S.*)\n# =+\n")
 
 
 def _read_copy(path):
-    """Return (version, text, checksum, state) of a copy of this file."""
+    """Return (version or None, text, checksum, state) of a file."""
     with open(path, "rb") as file:
         text = file.read().replace(b"\r\n", b"\n")
     line = _VENDORED_RE.match(text)
     text = text[line.end() if line else 0:]
-    checksum = hashlib.sha256(text).hexdigest()
-    state = ("no checksum line, so it may be edited" if line is None
-             else "as it was vendored" if line[1].decode() == checksum
-             else "edited since it was vendored")
     version = re.search(rb'(?m)^__version__ = "([^"]+)"', text)
+    checksum = hashlib.sha256(text).hexdigest()
+    state = ("not a copy of microflask" if version is None
+             else "without a checksum line: it may be edited" if line is None
+             else "unchanged" if line[1].decode() == checksum
+             else "edited since it was vendored")
     return version and version[1].decode(), text, checksum, state
 
 
@@ -11888,9 +11896,9 @@ def _about():
 
 def _changes(*copies):
     """Return the titles of the sections in which two copies differ."""
-    old, new = ({**dict(zip(found[1::2], found[2::2])), b"Header": found[0]}
+    old, new = ({b"Header": found[0], **dict(zip(found[1::2], found[2::2]))}
                 for found in map(_BANNER_RE.split, copies))
-    return [title.decode() for title in {**new, **old}
+    return [title.decode() for title in {**old, **new}
             if old.get(title) != new.get(title)]
 
 
@@ -11904,26 +11912,26 @@ def _vendor(directory: str, force=False):
     :param force: Replace the file even if it was edited.
     """
     version, text, checksum, _ = _read_copy(__file__)
-    target = os.path.abspath(directory)
+    target = os.path.realpath(directory)
     if not target.endswith(".py"):
         target = os.path.join(target, os.path.basename(__file__))
-    if os.path.realpath(target) == os.path.realpath(__file__):
+    if target == os.path.realpath(__file__):
         raise UsageError(f"{target} is the file that runs; name another.")
-    if os.path.exists(target):
-        before, old, _, state = _read_copy(target)
-        if before is None:
-            before, state = "another file", "not a copy of microflask"
-        print(f"{target}: {before} -> {version} (it is {state})")
-        for title in _changes(old, text):
-            print(f"  differs: {title}")
-        if old != text and not state.startswith("as it was") and not force:
-            raise UsageError(f"{target} is {state}, so it may hold work of"
-                             " your own. Use --force to replace it.")
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(target, "wb") as file:
-        file.write(f"# microflask {version}, vendored; sha256 of what follows:"
-                   f" {checksum}\n".encode() + text)
-    print(f"{target}: microflask {version}, sha256 {checksum[:12]}...")
+    try:
+        if os.path.exists(target):
+            before, old, _, state = _read_copy(target)
+            for title in _changes(old, text) if before else ():
+                print(f"{before} -> {version} differs: {title}")
+            if not (force or old == text or state == "unchanged"):
+                raise UsageError(f"{target} is {state}. Look into it; --force"
+                                 " replaces it.")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(f"# microflask {version}, vendored; sha256 of what"
+                       f" follows: {checksum}\n".encode() + text)
+    except OSError as error:
+        raise UsageError(f"Can't write {target}: {error.strerror}.") from None
+    print(f"Wrote {target}: microflask {version}, sha256 {checksum}")
 
 
 run_command = Command("run", _run, short="hp")

@@ -17298,6 +17298,60 @@ DOTENV = [
     ("export =1\nA=2\n'\nB=3\nexport \nC", {"A": "2", "B": "3", "C": None}),
     ("A= #x\nB=#x\nC=\t# x", {"A": "", "B": "#x", "C": ""}),
     ("", {}), ("   ", {}), ("#only", {}),
+    ("A=1", {"A": "1"}),
+    ("A =1", {"A": "1"}),
+    ("A= 1", {"A": "1"}),
+    ("\tA\t=\t1\t", {"A": "1"}),
+    ("A=1 2  3", {"A": "1 2  3"}),
+    ("A==", {"A": "="}),
+    ("A='1", {}),
+    ("A=1'", {"A": "1'"}),
+    ("A='1'2", {}),
+    ("A='1' '2'", {}),
+    ("A=\"1\" # why", {"A": "1"}),
+    ("A=\"1\"# why", {"A": "1"}),
+    ("A=\"#\"", {"A": "#"}),
+    ("A=1#", {"A": "1#"}),
+    ("A=1 #", {"A": "1"}),
+    ("A=1\t# why", {"A": "1"}),
+    ("A=1 # why # not", {"A": "1"}),
+    ("A # why", {"A": None}),
+    ("#A=1", {}),
+    (" # A=1", {}),
+    ("A.b-c=1", {"A.b-c": "1"}),
+    ("A B=1", {}),
+    ("A:1", {"A:1": None}),
+    ("\u00c4=1", {"\u00c4": "1"}),
+    ("9=1", {"9": "1"}),
+    ("export A=1", {"A": "1"}),
+    ("export\tA=1", {"A": "1"}),
+    ("exportA=1", {"exportA": "1"}),
+    ("export=1", {"export": "1"}),
+    ("export A", {"A": None}),
+    ("set A=1", {}),
+    ("A=a\\nb", {"A": "a\\nb"}),
+    ("A=\"a\\nb\"", {"A": "a\nb"}),
+    ("A='a\\nb'", {"A": "a\\nb"}),
+    ("A=\"a\\xb\"", {"A": "a\\xb"}),
+    ("A=\"a\\\\b\"", {"A": "a\\b"}),
+    ("A='a\\\\b'", {"A": "a\\b"}),
+    ("A=\"it's\"", {"A": "it's"}),
+    ("A='say \"hi\"'", {"A": 'say "hi"'}),
+    ("A=\"' '\"", {"A": "' '"}),
+    ("A=$B", {"A": "$B"}),
+    ("A=${A}", {"A": ""}),
+    ("A=${A:-1}", {"A": "1"}),
+    ("A=${A:-}", {"A": ""}),
+    ("A=${A-1}", {"A": ""}),
+    ("A=\"${FROM_OUTSIDE}\"", {"A": "outside"}),
+    ("A='${FROM_OUTSIDE}'", {"A": "outside"}),
+    ("FROM_OUTSIDE=in\nA=${FROM_OUTSIDE}", {"FROM_OUTSIDE": "in", "A": "in"}),
+    ("A=${B}\nB=1", {"A": "", "B": "1"}),
+    ("A=1\n\n\nB=2\n", {"A": "1", "B": "2"}),
+    ("A=\nB=2", {"A": "", "B": "2"}),
+    ("A=1\rB=2", {"A": "1", "B": "2"}),
+    ("?\nB=2", {"?": None, "B": "2"}),
+    ("A=\"1\n# no comment\n2\"", {"A": "1\n# no comment\n2"}),
 ]
 
 
@@ -17429,7 +17483,7 @@ WRONG = [
     ("everything a 4 p --must m --nam x",             "Unrecognized arguments: --nam"),
     ("everything a 4 p --must m --day x",             "--day: 'x' is not a date such as 2026-12-31."),
     ("everything a 4 p --must",                       "Argument --must: expected one argument."),
-    ("everythin",                                     "No such command 'everythin'; did you mean 'everything'."),
+    ("everythin",                                     "No such command 'everythin'. Did you mean 'everything'?"),
     ("--nope",                                        "Unrecognized arguments: --nope"),
 ]
 
@@ -17614,6 +17668,7 @@ def test_commands_take_lists_and_flags_from_the_environment(app):
     assert run() == "[] False None\n"
     assert run(FLASK_SHOW_IDS="1 2", FLASK_SHOW_LOUD="on", FLASK_SHOW_SIZE="1.5") == "[1, 2] True 1.5\n"
     assert run("--no-loud --size 2", FLASK_SHOW_LOUD="on", FLASK_SHOW_SIZE="1.5") == "[] False 2.0\n"
+    assert run("--ids 3", FLASK_SHOW_IDS="1 2") == "[3] False None\n"
     assert run(FLASK_SHOW_LOUD="") == "[] False None\n"
 
 
@@ -21392,7 +21447,7 @@ def test_command_line_shows_its_help(project):
     assert "Could not import 'gone'." in program("--app", "gone", "--help", where=project)
     assert "--port PORT" in program("run", "--help", where=project)
     assert program("--version", where=project).startswith(f"microflask {microflask.__version__}\nPython 3")
-    assert "No such command 'rum'; did you mean 'run'." in program("rum", where=project, code=2)
+    assert "No such command 'rum'. Did you mean 'run'?" in program("rum", where=project, code=2)
 
 
 ROUTES_OF = """
@@ -21534,39 +21589,43 @@ def test_command_line_makes_secrets_and_knows_itself(project):
     assert len(keys) == 2 and all(re.fullmatch("[0-9a-f]{64}\n", key) for key in keys)
     shown = program("about", where=project)
     checksum = hashlib.sha256(SOURCE.encode()).hexdigest()
-    for words in (microflask.__version__, str(project / "microflask.py"), checksum, "no checksum line", sys.executable):
+    for words in (microflask.__version__, str(project / "microflask.py"), checksum, "without a checksum line", sys.executable):
         assert words in shown
 
 
 def test_command_line_vendors_the_file(project):
     target = project / "tool" / "_vendor" / "flask_in_one.py"
-    assert "microflask 0.1.0, sha256" in program("vendor", str(target), where=project)
+    checksum = hashlib.sha256(SOURCE.encode()).hexdigest()
+    told = f"Wrote {target}: microflask 0.1.0, sha256 {checksum}\n"
+    assert program("vendor", str(target), where=project) == told
     first, _, rest = target.read_text(encoding="utf-8").partition("\n")
     assert rest == SOURCE
-    assert first == ("# microflask 0.1.0, vendored; sha256 of what follows: "
-                     + hashlib.sha256(rest.encode()).hexdigest())
-    assert "as it was vendored" in program("about", where=project, file=target)
-    assert "0.1.0 -> 0.1.0" in program("vendor", str(target), where=project)
+    assert first == f"# microflask 0.1.0, vendored; sha256 of what follows: {checksum}"
+    assert "state     unchanged\n" in program("about", where=project, file=target)
+    assert program("vendor", str(target), where=project) == told
     # An older copy is replaced, and what changed is told.
     older = rest.replace('__version__ = "0.1.0"', '__version__ = "0.0.9"').replace(
         "# 24. Class-based views", "# 24. Views as classes")
     (project / "microflask.py").write_text(older, encoding="utf-8")
     program("vendor", str(target), where=project, file="microflask.py")
     (project / "microflask.py").write_text(SOURCE, encoding="utf-8")
-    told = program("vendor", str(target), where=project)
-    assert "0.0.9 -> 0.1.0 (it is as it was vendored)" in told
-    assert re.findall("differs: (.*)", told) == ["24. Class-based views", "Header", "24. Views as classes"]
+    assert program("vendor", str(target), where=project) == "".join(
+        f"0.0.9 -> 0.1.0 differs: {title}\n"
+        for title in ("Header", "24. Views as classes", "24. Class-based views")) + told
     # One that was edited is not, unless it must.
     target.write_text(target.read_text(encoding="utf-8") + "mine = 1\n", encoding="utf-8")
     assert "edited since it was vendored" in program("about", where=project, file=target)
-    assert "--force" in program("vendor", str(target), where=project, code=2)
+    refused = program("vendor", str(target), where=project, code=2)
+    assert "differs: The end" in refused and "is edited since it was vendored. Look into it; --force" in refused
     assert "mine" in target.read_text(encoding="utf-8")
-    assert "differs: The end" in program("vendor", str(target), "--force", where=project)
+    assert told in program("vendor", str(target), "--force", where=project)
     assert "mine" not in target.read_text(encoding="utf-8")
     (project / "mine").mkdir()
     (project / "mine" / "microflask.py").write_text("x = 1\n")
-    assert "not a copy of microflask" in program("vendor", "mine", where=project, code=2)
+    refused = program("vendor", "mine", where=project, code=2)
+    assert "is not a copy of microflask" in refused and "differs" not in refused
     assert "is the file that runs" in program("vendor", ".", where=project, code=2)
+    assert "Can't write" in program("vendor", "app.py/below", where=project, code=2)
     program("vendor", "fresh", where=project)
     assert (project / "fresh" / "microflask.py").exists()
 
@@ -21642,7 +21701,7 @@ def test_command_line_reads_its_options_and_variables(clean_environ):
     assert "--env-file" in invoked("--help")
     assert "commands are not shown. Could not import 'gone'." in invoked("--help", FLASK_APP="gone")
     assert invoked("--version").startswith(f"microflask {microflask.__version__}\nPython ")
-    assert "No such command 'rum'; did you mean 'run'." in invoked("rum", code=2)
+    assert "No such command 'rum'. Did you mean 'run'?" in invoked("rum", code=2)
     assert "Endpoint" in invoked("routes", FLASK_ROUTES_SORT="rule")
     assert "FLASK_ROUTES_SORT: 'nope' is not one of" in invoked("routes", code=2, FLASK_ROUTES_SORT="nope")
 
@@ -21669,20 +21728,21 @@ def test_command_line_completes_names_in_the_shell(clean_environ, monkeypatch):
 
 def test_command_line_vendors_in_this_process(clean_environ):
     assert len(invoked("secret")) == 65
-    assert "no checksum line" in invoked("about")
+    assert "without a checksum line" in invoked("about")
     name = os.path.basename(microflask.__file__)
     assert "sha256" in invoked("vendor .")
-    assert "(it is as it was vendored)" in invoked("vendor .")
+    assert invoked("vendor .").startswith("Wrote ")
     copy_ = clean_environ / name
     text = copy_.read_bytes()
     copy_.write_bytes(text.replace(b"\n", b"\r\n"))     # By git on Windows.
-    assert "(it is as it was vendored)" in invoked(["vendor", str(copy_)])
+    assert invoked(["vendor", str(copy_)]).startswith("Wrote ")
     assert copy_.read_bytes() == text
     copy_.write_bytes(text.replace(b"# 24. Class", b"# 24. My class"))
     assert "differs: 24. My class" in invoked("vendor .", code=2)
     assert "differs: 24. My class" in invoked("vendor . --force")
     copy_.write_bytes(b"x = 1")
     assert "not a copy of microflask" in invoked("vendor .", code=2)
+    assert "Can't write" in invoked(["vendor", f"{copy_}/below"], code=2)
     assert "is the file that runs" in invoked(["vendor", microflask.__file__], code=2)
 
 
