@@ -11,6 +11,7 @@
     app.run()
 
 Copy this file into a project, under any name: it never uses its own.
+`python3 microflask.py --help` shows what it does as a program.
 
 Contents
 
@@ -9881,8 +9882,9 @@ def _hint(f: Any, parameter: Any) -> Any:
     hint = parameter.annotation
     if isinstance(hint, str):
         # Python 3.9 can't evaluate "int | None".
+        names = getattr(f, "__wrapped__", f).__globals__
         with contextlib.suppress(NameError, TypeError):
-            return eval(re.sub(r"\|\s*None\b", "", hint), f.__globals__)
+            return eval(re.sub(r"\|\s*None\b", "", hint), names)
     if hint is not parameter.empty:
         return hint
     return str if parameter.default in (hint, None) else type(
@@ -9909,8 +9911,8 @@ class Command:
         self.with_appcontext = with_appcontext or hasattr(
             callback, "_wants_context")
 
-    def __repr__(self):
-        return f"<{type(self).__name__} {self.name}>"
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self.main(*args, **kwargs)
 
     def main(self, args: Any = None, prog_name: str | None = None,
              obj: ScriptInfo | None = None) -> NoReturn:
@@ -9929,8 +9931,6 @@ class Command:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)
         sys.exit(0)
-
-    __call__ = main
 
     def _signature(self):
         """Return the function's signature, without the ScriptInfo."""
@@ -12061,16 +12061,18 @@ def __getattr__(name: str) -> Any:
 if __name__ == "__main__":
     # A file that is run is the module "__main__".  An app that imports it by
     # its own name would get a second copy, whose Flask is another class: so
-    # that name leads to this copy.
+    # that name leads to this copy; or, if the package that holds this file has
+    # imported it already, this copy to that one.
+    _copy: Any = sys.modules[__name__]
     for _name in _own_names():
-        sys.modules.setdefault(_name, sys.modules[__name__])
-    main()
+        _copy = sys.modules.setdefault(_name, _copy)
+    _copy.main()
 
 
 # History
 #
 #   0.1.0   The core: routing, requests, responses, templates, sessions,
-#           signals, blueprints, the test client.
+#           signals, blueprints, the test client, the command line.
 #
 # BSD 3-Clause License
 #

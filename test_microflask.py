@@ -17527,7 +17527,6 @@ def test_commands_explain_themselves(app):
     assert run(args=["tools", "sharpen", "-5"]).output == "quiet\n-5\n"
     assert "sharpen" in run(args=["tools"]).stderr
     assert run(tools, ["sharpen", "c"]).output == "quiet\nc\n"
-    assert repr(tools) == "<AppGroup tools>"
 
 
 def test_commands_run_inside_the_context_of_the_app(app):
@@ -17553,7 +17552,12 @@ def test_commands_run_inside_the_context_of_the_app(app):
         await asyncio.sleep(0)
         print("waited")
 
+    @app.cli.command()
+    def rest(*names: "Unknown", **kwargs):  # noqa: F821
+        print(*names, kwargs)
+
     run = app.test_cli_runner().invoke
+    assert run(args=["rest", "a", "b"]).output == "a b {}\n"
     assert run(args=["one"]).output == "test_microflask False\n"
     assert run(args=["none"]).output == "False\n"
     assert run(args=["marked", "x"]).output == "True test_microflask x\n"
@@ -21438,6 +21442,12 @@ def test_command_line_is_one_program_however_it_is_run(project):
     assert "no file 'gone'" in program("-e", "gone", "where", where=project, code=2)
 
 
+def test_command_line_leaves_out_what_app_run_would_do(project):
+    (project / "app.py").write_text(ROUTES_APP.format("microflask") + "app.run()\n")
+    shown = program("routes", where=project)
+    assert "Ignoring a call to 'app.run()'" in shown and "index     GET" in shown
+
+
 def test_command_line_shows_its_help(project):
     page = program("--help", where=project, file="microflask.py")
     for words in ("usage: python3 microflask.py [OPTIONS] COMMAND", "--app IMPORT", "  where   Say where.",
@@ -21837,7 +21847,7 @@ EXAMPLES = sorted(
     name[:-3] for name in os.listdir(os.path.join(HERE, "examples"))
     if name.endswith(".py"))
 PROGRAMS = ["benchmark", "lesson_5_template"]  # These answer no requests.
-OWN_TEMPLATES = ["jinja_templates", "todo"]    # These don't run under Flask.
+OWN_WAYS = ["jinja_templates", "todo", "tool_vendored"]    # These don't run under Flask.
 APPS = [name for name in EXAMPLES if name not in PROGRAMS]
 
 
@@ -21854,7 +21864,7 @@ def test_examples_answer_as_their_first_lines_say(name, database):
 
 @pytest.mark.skipif(FLASK is None, reason="Flask is not installed")
 @pytest.mark.parametrize(
-    "name", [name for name in APPS if name not in OWN_TEMPLATES])
+    "name", [name for name in APPS if name not in OWN_WAYS])
 def test_examples_answer_the_same_under_flask(name, tmp_path, monkeypatch):
     oracle = types.ModuleType("oracle")
     vars(oracle).update(vars(FLASK))
@@ -21954,6 +21964,20 @@ def test_examples_watch_a_tool(ending):
         told, wrong = process.communicate(timeout=9)
     assert process.returncode == 0 and wrong.count("Traceback") == 0
     assert re.fullmatch(r"Did \d+ of 100 steps\.\n", told)
+
+
+def test_examples_hold_two_copies_apart(tmp_path):
+    example = load_example("tool_vendored")
+    web = sys.modules["report._vendor.web"]
+    assert web.Flask is not microflask.Flask and isinstance(example.tool, web.Flask)
+    assert not isinstance(example.tool, microflask.Flask)
+    with example.app.app_context():
+        assert microflask.current_app and not web.current_app
+    folder = pathlib.Path(web.__file__).parent.parent.parent
+    for command, words in {"about": "unchanged", "--app report routes": "/count"}.items():
+        done = subprocess.run([sys.executable, "-m", "report._vendor.web", *command.split()],
+                              cwd=folder, capture_output=True, text=True)
+        assert words in done.stdout and done.returncode == 0, done.stderr
 
 
 LESSON_5 = [
