@@ -11560,8 +11560,9 @@ def _foreign(module):
     for app in vars(module).values():
         kinds = {kind.__name__: kind.__module__ for kind in type(app).__mro__}
         if not isinstance(app, Flask) and "Flask" in kinds:
-            return (f" Its {app!r} is made with {kinds['Flask']!r}, another"
-                    f" copy than {__file__!r}: use that one's command line.")
+            return (f" Its {app!r} is made with {kinds['Flask']!r} and not"
+                    f" with {__file__!r}: import Flask from here, or use the"
+                    " command line that belongs to it.")
     return ""
 
 
@@ -11714,7 +11715,7 @@ class FlaskGroup(AppGroup):
         """Return the names of all commands; tell why the app has none."""
         names = set(self.commands)
         try:
-            names.update(info.load_app().cli.commands)
+            names.update(info.load_app().cli.list_commands(info))
         except Exception as error:
             reason = error if isinstance(error, UsageError) else repr(error)
             print(f"The app's own commands are not shown. {reason}\n",
