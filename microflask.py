@@ -79,6 +79,7 @@ import contextlib
 import contextvars
 import copy
 import enum
+import errno
 import functools
 import hashlib
 import hmac
@@ -8511,9 +8512,10 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
     try:
         return _server_class()(address, app, 64 if threaded else 1, context)
     except OSError as error:
-        raise SystemExit(
-            f"Can't listen on {host} port {port}: {error.strerror}."
-            f" Is another program using it? Try port={port + 1}.") from None
+        hint = (f" Another program uses it; try port {port + 1}."
+                if error.errno == errno.EADDRINUSE else "")
+        raise SystemExit(f"Can't listen on {host} port {port}:"
+                         f" {error.strerror}.{hint}") from None
 
 
 def run_simple(hostname: str, port: int, application: Any,
@@ -8532,16 +8534,21 @@ def run_simple(hostname: str, port: int, application: Any,
         raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
 
     def serve():
-        _serve(hostname, port, application, use_debugger, threaded,
-               ssl_context)
+        server = make_server(
+            hostname, port, application, threaded, ssl_context)
+        if use_debugger:
+            server.base_environ["microflask.debugger"] = True
+        if not use_reloader:
+            _introduce(hostname, use_debugger, options)
+        _serve(server, hostname)
 
+    if not use_reloader:
+        serve()
+        return
     if not is_running_from_reloader():
         _introduce(hostname, use_debugger, options)
-    if use_reloader:
-        run_with_reloader(serve, extra_files or (), exclude_patterns or (),
-                          reloader_interval)
-    else:
-        serve()
+    run_with_reloader(serve, extra_files or (), exclude_patterns or (),
+                      reloader_interval)
 
 
 def _introduce(hostname, use_debugger, options):
@@ -8560,11 +8567,9 @@ def _introduce(hostname, use_debugger, options):
         print(f" * {note}", file=sys.stderr, flush=True)
 
 
-def _serve(hostname, port, application, use_debugger, threaded, ssl_context):
-    server = make_server(hostname, port, application, threaded, ssl_context)
-    if use_debugger:
-        server.base_environ["microflask.debugger"] = True
-    scheme = "http" if ssl_context is None else "https"
+def _serve(server, hostname):
+    """Serve until Ctrl-C, and say where."""
+    scheme = "http" if server.context is None else "https"
     shown = f"[{hostname}]" if ":" in hostname else hostname
     where = (hostname if hostname.startswith("unix:")
              else f"{scheme}://{shown}:{server.port}")
