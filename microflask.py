@@ -7831,8 +7831,12 @@ class _Body(io.RawIOBase):
 
     def _fill(self):
         # A kilobyte a second is enough, less is an attack.
-        until = self._until + self._total / 1024
-        if not self._connection.receive(until - time.monotonic()):
+        left = self._until + self._total / 1024 - time.monotonic()
+        patience = self._connection.server.patience
+        came = self._connection.receive(max(min(left, patience), 0.001))
+        if came is None:
+            raise RequestTimeout()
+        if not came:
             raise ClientDisconnected()
 
     def _take(self, buffer):
@@ -8055,6 +8059,11 @@ class _Answer(_Lazy):
 
 # -- connections
 
+# Errors of a socket where nothing has come yet; some have no name in 3.9.
+_IMPATIENT = frozenset(
+    "BlockingIOError SSLWantReadError TimeoutError timeout".split())
+
+
 class _Connection:
     """A client's socket, and what came from it and is not read yet."""
 
@@ -8080,21 +8089,23 @@ class _Connection:
             "REQUEST_METHOD": method, "SERVER_PROTOCOL": "HTTP/1.1"}
         self.body = _Body(self, self.request)
 
+    def receive(self, seconds):
+        """Wait for bytes; return False at the end, None if it takes longer."""
+        try:
+            data = self._patiently(seconds, self.sock.recv, _BLOCK)
+        except OSError as error:
+            return None if type(error).__name__ in _IMPATIENT else False
+        self.data += data
+        return bool(data)
+
     def fill(self):
         """Take what has come, without waiting; return False at the end."""
-        try:
-            self.sock.setblocking(False)
-            data = self.sock.recv(_BLOCK)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            return type(error).__name__ == "SSLWantReadError"
-        if not self._has_begun:
+        came = self.receive(0)
+        if came and not self._has_begun:
             self._has_begun = True
             self.until = time.monotonic() + self.server.head_time
-        self.data += data
-        self.is_ended = not data
-        return bool(data)
+        self.is_ended = came is False
+        return not self.is_ended
 
     def is_ready(self):
         """Say whether there is a request, or an error, to answer."""
@@ -8138,28 +8149,6 @@ class _Connection:
         keep = self.keep and handler.headers_sent
         self._reset()
         return keep
-
-    def wait_a_little(self):
-        """Stay for a moment: most clients have their next request at once."""
-        with contextlib.suppress(OSError):
-            self.sock.settimeout(0.02)
-            self.data += self.sock.recv(_BLOCK)
-        return self.is_ready()
-
-    def receive(self, seconds):
-        """Wait for bytes; return False if there are no more."""
-        import socket
-        if seconds <= 0:
-            raise RequestTimeout()
-        try:
-            data = self._patiently(
-                min(seconds, self.server.patience), self.sock.recv, _BLOCK)
-        except socket.timeout:
-            raise RequestTimeout() from None
-        except OSError:
-            return False
-        self.data += data
-        return bool(data)
 
     def send(self, data):
         """Send bytes; a client that does not take them is gone."""
@@ -8208,6 +8197,7 @@ class _Server(_Lazy):
     """
 
     answer_class: Any = None
+    _path: Any = None   # the file of a Unix socket, once it is ours
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"
     head_time, idle_time, patience = 10.0, 60.0, 30.0
@@ -8221,7 +8211,6 @@ class _Server(_Lazy):
         self.address_family = (
             socket.AF_UNIX if is_unix
             else socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-        self._path = None   # The file of a Unix socket, once it is ours.
         self._bell, self._ringer = socket.socketpair()
         self._is_stopping, self._is_done = False, threading.Event()
         self._is_done.set()
@@ -8414,7 +8403,11 @@ class _Server(_Lazy):
         while connection.answer():
             if not connection.is_ready():
                 connection.until = time.monotonic() + self.idle_time
-                if self._jobs.qsize() or not connection.wait_a_little():
+                if self._jobs.qsize():
+                    return False
+                # Most clients have their next request at once.
+                connection.receive(0.02)
+                if not connection.is_ready():
                     return False
             elif self._jobs.qsize():
                 return True
@@ -8484,14 +8477,11 @@ def _tls_context(given):
 
 def _free_unix_path(path):
     """Remove a socket file that a server left which is no more."""
+    import errno
     import socket
     with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
+        if probe.connect_ex(path) == errno.ECONNREFUSED:
             os.unlink(path)
-        except OSError:
-            pass
 
 
 def make_server(host: str, port: int, app: Any, threaded: bool = False,
@@ -8512,7 +8502,8 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
     try:
         return _server_class()(address, app, 64 if threaded else 1, context)
     except OSError as error:
-        hint = (f" Another program uses it; try port {port + 1}."
+        hint = (f" Another program uses it (on macOS AirPlay"
+                f" has 5000); try port {port + 1}."
                 if error.errno == errno.EADDRINUSE else "")
         raise SystemExit(f"Can't listen on {host} port {port}:"
                          f" {error.strerror}.{hint}") from None

@@ -13571,8 +13571,6 @@ def test_server_survives_sockets_that_are_no_more(capfd):
         talk.server._drop_oldest()
         talk.server._hear(connection)
         assert not connection.fill()
-        with pytest.raises(microflask.RequestTimeout):
-            connection.receive(0)
         assert connection.receive(1) is False
 
 
@@ -13638,7 +13636,7 @@ def test_server_knows_its_address():
         assert server.threads == 1
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(SystemExit, match=r"Can't listen on 127.0.0.1 port .* uses it; try port"):
+        with pytest.raises(SystemExit, match=r"Can't listen on 127.0.0.1 port .* uses it .*; try port"):
             microflask.make_server("127.0.0.1", other.getsockname()[1], server_app())
     server.server_close()
 
@@ -13927,6 +13925,23 @@ def test_server_keeps_a_body_whole_after_write(capfd):
         assert talk(got(b"/0")).endswith(b"\r\n\r\n1\r\na\r\n0\r\n\r\n")
         assert talk(got(b"/1")).endswith(b"\r\n\r\n1\r\na\r\n0\r\n\r\n")
         assert talk(got(b"/2")).endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+
+def test_server_gives_up_on_a_body_that_drips(capfd):
+    # P19, HTTP 37: each byte comes in time, but all of it would take long
+    with serving(server_app()) as talk:
+        talk.server.patience = 0.4
+        with talk.open(chunked(b"fff\r\n")) as client:
+            until = time.monotonic() + 5
+            with contextlib.suppress(OSError):
+                while time.monotonic() < until:
+                    client.sendall(b"a")
+                    time.sleep(0.05)
+                    client.settimeout(0.001)
+                    with contextlib.suppress(socket.timeout):
+                        assert client.recv(99).startswith(b"HTTP/1.1 408 ")
+                        break
+            assert time.monotonic() < until
 
 
 def test_server_gives_up_on_a_client_that_sends_empty_lines(capfd):
