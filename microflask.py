@@ -8502,8 +8502,8 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
     try:
         return _server_class()(address, app, 64 if threaded else 1, context)
     except OSError as error:
-        hint = (f" Another program uses it (on macOS AirPlay"
-                f" has 5000); try port {port + 1}."
+        hint = (" Another program uses it (on macOS AirPlay has 5000);"
+                f" try port {port + 1}."
                 if error.errno == errno.EADDRINUSE else "")
         raise SystemExit(f"Can't listen on {host} port {port}:"
                          f" {error.strerror}.{hint}") from None
