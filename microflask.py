@@ -4408,7 +4408,8 @@ class Map:
 
     def _rank(self):
         """Give the rules their places in the order, which two threads may."""
-        rules, places = self._rules[:], {}
+        rules = self._rules[:]
+        places: dict[str, int] = {}
         for rule in rules:
             rule._rank(places)
         self._ranked = len(rules)
@@ -11103,16 +11104,17 @@ class Flask(Scaffold):
             port = _number(number) or 5000
         options = {"threaded": True, "use_reloader": self.debug,
                    "use_debugger": self.debug, **options}
-        if options["use_reloader"]:
-            watched = list(options.get("extra_files") or ())
-            for each in (self, *self.blueprints.values()):
-                watched += getattr(each.jinja_loader, "searchpath", ())
-            options["extra_files"] = watched
+        options["extra_files"] = [
+            *(options.get("extra_files") or ()), *self._template_folders()]
         try:
             run_simple(host or name or "127.0.0.1", int(port), self, **options)
         finally:
             # So that an interactive session may go on registering.
             self._got_first_request = False
+
+    def _template_folders(self):
+        for each in (self, *self.blueprints.values()):
+            yield from getattr(each.jinja_loader, "searchpath", ())
 
     # -- answering
 
@@ -11722,13 +11724,9 @@ class FlaskGroup(AppGroup):
 _PYTHON = f"{sys.version.split()[0]} ({sys.executable})"
 
 
-def _is_restarted():
-    return os.environ.get("WERKZEUG_RUN_MAIN") == "true"
-
-
 def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     """Say which app is served and if in debug mode; not after a restart."""
-    if not _is_restarted():
+    if not is_running_from_reloader():
         if app_import_path is not None:
             print(f" * Serving Flask app '{app_import_path}'")
         print(f" * Debug mode: {'on' if debug else 'off'}", flush=True)
@@ -11778,10 +11776,13 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
         raise UsageError(f"--port {port}: ports go from 0 to 65535.")
     if debug is not None:
         os.environ["FLASK_DEBUG"] = str(int(debug))
+    watched, ignored = [text.split(os.pathsep) if text else [] for text in (
+        extra_files, exclude_patterns)]
     try:
         app = info.load_app()
+        watched += app._template_folders()
     except Exception as error:
-        if not _is_restarted():
+        if not is_running_from_reloader():
             raise
         import traceback    # for this failure only
         traceback.print_exc()
@@ -11791,9 +11792,7 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
     run_simple(host, port, app, threaded=with_threads, ssl_context=ssl_context,
                use_reloader=debug if reload is None else reload,
                use_debugger=debug if debugger is None else debugger,
-               **{name: text and text.split(os.pathsep) for name, text in (
-                   ("extra_files", extra_files),
-                   ("exclude_patterns", exclude_patterns))})
+               extra_files=watched, exclude_patterns=ignored)
 
 
 def _raising(error):
