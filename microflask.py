@@ -8545,12 +8545,12 @@ def run_simple(hostname: str, port: int, application: Any,
 
 def _introduce(hostname, use_debugger, options):
     """Say what kind of server this is, and what it does without."""
-    notes = ["A server for development and small tools; for the open Internet"
-             " put the app behind gunicorn, waitress or uWSGI."]
+    notes = ["A server for development and small tools. For the open Internet"
+             " put\n   the app behind gunicorn, waitress or uWSGI."]
     if use_debugger:
         is_public = not (hostname.startswith(("localhost", "unix:"))
                          or _LOOPBACK_RE.fullmatch(hostname))
-        notes.append("Debug mode: this machine sees errors in full" + (
+        notes.append("Debugger: this machine sees errors in full" + (
             f"; others may reach {hostname}, too, and should not."
             if is_public else "."))
     notes += [f"{name} is not supported by this server"
@@ -11786,7 +11786,11 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
             raise
         import traceback    # for this failure only
         traceback.print_exc()
-        app = _raising(error)
+        app = _stand_in(error)
+        # The next save may mend it.
+        frames = traceback.extract_tb(error.__traceback__)
+        watched += [frame.filename for frame in frames]
+        watched += [getattr(error, "filename", None) or ""]
     debug = get_debug_flag()
     show_server_banner(debug, info.app_import_path)
     run_simple(host, port, app, threaded=with_threads, ssl_context=ssl_context,
@@ -11795,10 +11799,15 @@ def _run(info, host="127.0.0.1", port=5000, cert: str | None = None,
                extra_files=watched, exclude_patterns=ignored)
 
 
-def _raising(error):
-    """Return an app that raises: the next save may mend its import."""
-    def app(environ, start_response):
-        raise error
+def _stand_in(error):
+    """Return an app that shows why the real one can't be imported."""
+    trace = error.__traceback__
+
+    def fail():
+        raise error.with_traceback(trace)
+    app = Flask("app", static_folder=None)
+    app.debug = get_debug_flag()
+    app.before_request(fail)
     return app
 
 
