@@ -22004,15 +22004,20 @@ def test_examples_watch_a_tool(ending):
     path = os.path.join(HERE, "examples", "tool_dashboard.py")
     with subprocess.Popen([sys.executable, path, "60"], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
-        url = re.search(r"http://\S+/", process.stdout.readline())[0]
-        with urllib.request.urlopen(url, timeout=9) as page:
-            assert b" of 100 steps done" in page.read()
-        if ending == "Ctrl-C":
-            process.send_signal(signal.SIGINT)
-        else:
-            with urllib.request.urlopen(url + "stop", data=b"", timeout=9) as page:
-                assert page.status == 202
-        told, wrong = process.communicate(timeout=9)
+        try:
+            url = re.search(r"http://\S+/", process.stdout.readline())[0]
+            with urllib.request.urlopen(url + "events", timeout=9) as page:
+                figures = [page.readline() for _ in range(3)]
+            assert re.fullmatch(rb'data: {"done":\d+,"total":100}\n', figures[0])
+            assert figures[1] == b"\n" and figures[2] >= figures[0]
+            if ending == "Ctrl-C":
+                process.send_signal(signal.SIGINT)
+            else:
+                with urllib.request.urlopen(url + "stop", data=b"", timeout=9) as page:
+                    assert page.status == 202
+            told, wrong = process.communicate(timeout=9)
+        finally:
+            process.kill()
     assert process.returncode == 0 and wrong.count("Traceback") == 0
     assert re.fullmatch(r"Did \d+ of 100 steps\.\n", told)
 

@@ -1,15 +1,15 @@
 """A tool with a page: it copies, checks or waits, and shows how far it is.
 
 Run:  python3 examples/tool_dashboard.py [SECONDS]
-Try:  GET /               -> 200 Nothing to do yet
-      GET /status         -> 200 "done":0
+Try:  GET /               -> 200 <progress
+      GET /events         -> 200 data: {"done":0,"total":0}
       POST /stop          -> 202 stopping
-      GET /status         -> 200 "stopping":true
       GET /stop           -> 405
 
-The page lies on a free port of this machine and its address is printed.  The
-tool does its work in the main thread while the server answers in others; when
-the work is done, or on Ctrl-C, the server stops and frees the port.
+The page lies on a free port of this machine; in a terminal it opens by itself.
+The tool does its work in the main thread while the server answers in others,
+and tells the page of each step by server-sent events.  When the work is done,
+or on Ctrl-C, the server stops and frees the port.
 """
 # The next two lines find microflask.py beside this folder: delete them when
 # you copy this file.
@@ -17,29 +17,57 @@ import os, sys  # noqa: E401
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import threading  # noqa: E402
-from typing import Any  # noqa: E402
+import webbrowser  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 
-from microflask import Flask, jsonify  # noqa: E402
+from microflask import Flask, Response, json  # noqa: E402
 
 app = Flask(__name__)
 stopping = threading.Event()
 progress = {"done": 0, "total": 0}
 
+PAGE = """<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<title>Tool</title>
+<style>
+body { max-width: 30rem; margin: 3rem auto; padding: 0 1rem;
+  font: 1.1rem system-ui; color-scheme: light dark }
+progress { width: 100%; height: 2rem }
+</style>
+<h1>The tool at work</h1>
+<progress id="bar" value="0" max="1"></progress>
+<p id="text">Waiting for the first step.</p>
+<form method="post" action="/stop"><button>Stop</button></form>
+<script>
+const events = new EventSource("/events");
+events.onmessage = event => {
+  const {done, total} = JSON.parse(event.data);
+  bar.value = done; bar.max = total || 1;
+  text.textContent = `${done} of ${total} steps done`;
+  if (done == total) events.close();
+};
+events.onerror = () => { text.textContent += ". It has stopped."; };
+</script>
+</html>
+"""
 
-@app.route("/")
+
+@app.get("/")
 def index() -> str:
-    done, total = progress["done"], progress["total"]
-    text = f"{done} of {total} steps done" if total else "Nothing to do yet"
-    return (
-        "<!doctype html><html lang=en><title>Tool</title>"
-        "<meta http-equiv=refresh content=1>"
-        f"<p>{text}. <progress value={done} max={total or 1}></progress>"
-        "<form method=post action=/stop><button>Stop</button></form>")
+    return PAGE
 
 
-@app.route("/status")
-def status() -> Any:
-    return jsonify(stopping=stopping.is_set(), **progress)
+@app.get("/events")
+def events() -> Response:
+    def figures() -> Iterator[str]:
+        while True:
+            yield f"data: {json.dumps(progress, separators=(',', ':'))}\n\n"
+            is_done = progress["done"] == progress["total"]
+            if is_done or stopping.wait(0.2):
+                return
+    return Response(figures(), mimetype="text/event-stream",
+                    headers={"Cache-Control": "no-store"})
 
 
 @app.post("/stop")
@@ -59,7 +87,10 @@ def main(seconds: float) -> None:
     """Work for some seconds, with a page to watch and to stop it."""
     from microflask import make_server
     with make_server("127.0.0.1", 0, app, threaded=True) as server:
-        print(f"See http://127.0.0.1:{server.port}/", flush=True)
+        url = f"http://127.0.0.1:{server.port}/"
+        print(f"See {url}", flush=True)
+        if sys.stdout.isatty():
+            webbrowser.open(url)
         try:
             work(100, seconds)
         except KeyboardInterrupt:
