@@ -17698,18 +17698,17 @@ def test_commands_are_programs(monkeypatch, capsys):
     assert capsys.readouterr().out == "hello Bob\n"
 
 
-COMMAND_NAMES = ["init_db", "init_db_command", "drop_cmd", "user_group", "user_grp", "Make_It", "command"]
-
-
-@pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_commands_are_named_as_click_does(name):
+@pytest.mark.parametrize("name, expected", [
+    ("init_db", "init-db"), ("init_db_command", "init-db"), ("drop_cmd", "drop"),
+    ("user_group", "user"), ("user_grp", "user"), ("Make_It", "make-it"), ("command", "command"),
+])
+def test_commands_are_named_as_click_does(name, expected):
     def f():
         """Do nothing."""
     f.__name__ = name
-    mine = microflask.AppGroup("x").command()(f).name
-    assert "_" not in mine
-    if FLASK is not None:
-        assert mine == importlib.import_module("click").command()(f).name
+    assert microflask.AppGroup("x").command()(f).name == expected
+    if FLASK is not None and sys.version_info >= (3, 10):    # 3.9 has an older click.
+        assert importlib.import_module("click").command()(f).name == expected
 
 
 def test_commands_take_lists_and_flags_from_the_environment(app):
