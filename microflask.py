@@ -3568,11 +3568,12 @@ def _redirect_to(location: str, code: int = 302, Response: Any = None) -> Any:
 #
 # No rule is tried in vain.  Rules without variables stand in a dictionary; the
 # others are found by the number of their parts (what is between slashes; one
-# that may hold slashes takes the rest), by which parts are fixed and by these
-# texts.  Of what is found the special comes before the general, part by part:
-# fixed text, then converters by weight, then the rule that was added first.
-# A rule's `websocket` is kept, but matched like any other rule.  A path that
-# several variables of one part could share in too many ways fits no rule.
+# that may hold slashes takes the rest), by which parts are fixed, whole or at
+# the front or the end, and by these texts.  Of what is found the special comes
+# before the general, part by part: fixed text, then converters by weight, then
+# the rule that was added first.  A rule's `websocket` is kept, but matched
+# like any other.  A path that several variables of one part could share in too
+# many ways fits no rule.
 
 _PATH_SAFE = "!$&'()*+,/:;=@"  # https://url.spec.whatwg.org/#url-path-segment
 # variable ::= "<" [converter ["(" arguments ")"] ":"] name ">"
@@ -3885,11 +3886,19 @@ class Rule(RuleFactory):
         self._shape = "".join([f"<{data}>" if converter else data
                                for converter, data in self._trace])
         parts = self._parts()
-        self._size = len(parts)
-        self._fixed = {
-            position: "".join([data for _, data in part])
-            for position, part in enumerate(parts)
-            if not any([converter for converter, _ in part])}
+        # What is fixed in each part, and the places: whole, front, end.
+        self._fixed = ["".join([data for converter, data in part
+                                if not converter]) for part in parts]
+        self._places: list[tuple] = []
+        for position, part in enumerate(parts):
+            front, end = part[0][1], part[-1][1]
+            if len(part) == 1:
+                self._places.append((position, None, None))
+                continue
+            if front:
+                self._places.append((position, 0, len(front)))
+            if end and not (self._spans and part is parts[-1]):
+                self._places.append((position, -len(end), None))
         # Texts between the variables of a part.
         self._cuts = [data for part in parts for _, data in part[2:-2:2]]
 
@@ -4318,6 +4327,14 @@ class MapAdapter:
         raise BuildError(endpoint, values, method, self)
 
 
+def _texts_at(places):
+    """Return a function that takes the texts at these places of a path."""
+    if places and not any(stop or start for _, start, stop in places):
+        return operator.itemgetter(*[position for position, _, _ in places])
+    return lambda parts: tuple([
+        parts[position][start:stop] for position, start, stop in places])
+
+
 class Map:
     """All rules, the settings they share, and the index to find them by."""
 
@@ -4364,7 +4381,7 @@ class Map:
                 self._index_static(rule)
 
     def _index_static(self, rule):
-        path = "/".join(rule._fixed.values())
+        path = "/".join(rule._fixed)
         ends = 2 if rule.is_branch or not rule.strict_slashes else 1
         for end in ("", "/")[:ends]:
             rules = [*self._static.get(path + end, ()), rule]
@@ -4372,15 +4389,13 @@ class Map:
                 rules, key=operator.attrgetter("is_branch"), reverse=bool(end))
 
     def _index_dynamic(self, rule):
-        size = -rule._size if rule._spans else rule._size
-        positions = tuple(rule._fixed)
-        if (size, positions) not in self._shapes:
-            texts_at: Any = (operator.itemgetter(*positions) if positions
-                             else lambda parts: ())
-            self._shapes[size, positions] = texts_at, {}
-        texts_at, table = self._shapes[size, positions]
+        size, places = len(rule._fixed), tuple(rule._places)
+        self._longest = max(self._longest, size)
+        shape = -size if rule._spans else size, places
+        if shape not in self._shapes:
+            self._shapes[shape] = _texts_at(places), {}
+        texts_at, table = self._shapes[shape]
         table.setdefault(texts_at(rule._fixed), []).append(rule)
-        self._longest = max(self._longest, rule._size)
         self._by_size = {}
 
     def _shapes_of(self, size):
