@@ -1399,9 +1399,10 @@ class Headers(_Repeated):
 
     def extend(self, arg: Any = None, /, **values: Any) -> None:
         """Append headers from a mapping or from pairs."""
-        for source in (arg or (), values):
-            self._list += [_pair(key, value)
-                           for key, value in iter_multi_items(source)]
+        self._list += [_pair(key, value)
+                       for key, value in iter_multi_items(arg or ())]
+        if values:
+            self.extend(values)
 
     def update(self, arg: Any = None, /, **values: Any) -> None:
         """Replace headers by those of a mapping or of pairs."""
