@@ -1,22 +1,24 @@
-"""Time microflask's templates and its server beside those of others.
+"""Time microflask beside others: requests, templates, the server.
 
-Run:  python3 examples/benchmark.py [--rounds N] [--only templates|server]
-Try:  it prints CPU milliseconds for each page, and how many times faster
-      microflask is than each engine that is installed (Jinja2, Mako, Bottle);
-      then answers a second, and megabytes a second of a download, for each
-      server that is installed (Flask's own, waitress, cheroot, wsgiref)
+Run:  python3 examples/benchmark.py [--rounds N] [--only AREA]
+Try:  it prints CPU microseconds for each of ten requests, and how many times
+      as long the frameworks take that are installed (Flask, Bottle, Falcon);
+      CPU milliseconds for each of four pages (Jinja2, Mako, Bottle); then
+      answers a second, and megabytes a second of a download, for each server
+      that is installed (Flask's own, waitress, cheroot, wsgiref)
 
-Each engine and server runs in a process of its own.  Their rounds take turns
-and the median counts, because a machine is never quiet.  Before a page is
-timed, its text is compared with the one that microflask makes; every answer
-of a server is checked.
+Each of them runs in a process of its own.  Their rounds take turns and the
+median counts, because a machine is never quiet.  What is timed is checked
+before: its answer, or its text against the one that microflask makes.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
+import logging
 import math
 import os
 import selectors
@@ -159,10 +161,10 @@ def work(engine: str) -> None:
         print(json.dumps(times), flush=True)
 
 
-def start(engine: str) -> Any:
-    """Return the process of an engine, and the texts of its pages or None."""
+def start(*arguments: str) -> Any:
+    """Return a process of this program, and the first thing that it says."""
     process = subprocess.Popen(
-        [sys.executable, __file__, "--engine", engine],
+        [sys.executable, __file__, *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())
@@ -174,7 +176,7 @@ def compare_engines(rounds: int) -> None:
     times: dict[str, dict[str, list[float]]] = {}
     right: dict[str, str] = {}
     for engine in ENGINES:
-        process, pages = start(engine)
+        process, pages = start("--engine", engine)
         if pages is None:
             print(f"{engine}: not installed")
             continue
@@ -208,6 +210,222 @@ def show(times: dict[str, dict[str, list[float]]]) -> None:
                 middle = statistics.median(all_)
                 print(f"{page:8} {engine:10} {middle:8.3f} ({min(all_):.3f} to"
                       f" {max(all_):.3f})  {middle / ours / 1000:5.2f}")
+
+
+# -- requests
+
+# Each app is called in process, with what a server would give it.
+FRAMEWORKS = ["microflask", "flask", "bottle", "falcon"]
+TEN = {f"key {n}": n for n in range(10)}
+KILOBYTE = json.dumps({"items": list(range(200)), "text": "x" * 200}).encode()
+FIELDS = "&".join(f"field{n}=value+{n}" for n in range(10)).encode()
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+# workload: method, path and query, body, its type, more of the environ
+REQUESTS: dict[str, tuple[str, str, bytes, str, dict[str, str]]] = {
+    "hello": ("GET", "/", b"", "", {}),
+    "keyed": ("GET", "/", b"", "", {}),
+    "json": ("GET", "/json", b"", "", {}),
+    "dynamic": ("GET", "/user/42/post/hello-world", b"", "", {}),
+    "echo": ("POST", "/echo", KILOBYTE, JSON, {}),
+    "form": ("POST", "/form", FIELDS, FORM, {}),
+    "context": ("GET", "/context?q=abc&n=5", b"", "", {
+        "HTTP_COOKIE": "a=1; b=2", "HTTP_X_TOKEN": "token"}),
+    "404": ("GET", "/nothing/here", b"", "", {}),
+    "session": ("GET", "/session", b"", "", {}),
+    "hooks": ("GET", "/", b"", "", {}),
+}
+# What must stand in the answer.
+ANSWERS = {"hello": b"Hello", "keyed": b"Hello", "json": b'"key 9"',
+           "dynamic": b"42 hello-world", "echo": b'"items"',
+           "form": b"value 3", "context": b"abctoken1", "404": b"",
+           "session": b"ok", "hooks": b"Hello"}
+
+
+def environ_of(workload: str) -> dict[str, Any]:
+    """Return a new environ for a request."""
+    method, target, body, kind, more = REQUESTS[workload]
+    path, _, query = target.partition("?")
+    environ = {
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path,
+        "QUERY_STRING": query, "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000",
+        "HTTP_ACCEPT": "*/*", "HTTP_USER_AGENT": "benchmark", **more,
+        "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False, "wsgi.multiprocess": False,
+        "wsgi.run_once": False}
+    if body:
+        environ.update(CONTENT_LENGTH=str(len(body)), CONTENT_TYPE=kind)
+    return environ
+
+
+def flask_app(f: Any, workload: str) -> Any:
+    """Return the app in microflask or Flask."""
+    app = f.Flask("benchmark")
+    if workload in ("keyed", "session"):
+        app.secret_key = "k" * 32
+    if workload == "hooks":
+        app.before_request(lambda: None)
+        app.after_request(lambda response: response)
+
+    def context() -> Any:
+        response = f.make_response(
+            f.request.args["q"] + f.request.headers["X-Token"]
+            + f.request.cookies["a"])
+        response.set_cookie("c", "1")
+        return response
+
+    def session() -> str:
+        f.session["n"] = f.session.get("n", 0) + 1
+        return "ok"
+    for rule, view in {
+            "/": lambda: "Hello, World!", "/json": lambda: TEN,
+            "/user/<int:id>/post/<slug>": lambda id, slug: f"{id} {slug}",
+            "/echo": lambda: f.request.get_json(),
+            "/form": lambda: f.request.form["field3"],
+            "/context": context, "/session": session}.items():
+        app.add_url_rule(rule, rule, view, methods=["GET", "POST"])
+    return app
+
+
+def bottle_app(bottle: Any, workload: str) -> Any:
+    """Return the app in Bottle, or None where it has nothing of the kind."""
+    if workload == "keyed":
+        return None
+    app, request, response = bottle.Bottle(), bottle.request, bottle.response
+    if workload == "hooks":
+        app.hook("before_request")(lambda: None)
+        app.hook("after_request")(lambda: None)
+
+    def context() -> Any:
+        response.set_cookie("c", "1", path="/")
+        return (request.query["q"] + request.get_header("X-Token")
+                + request.cookies["a"])
+
+    def session() -> str:
+        n = int(request.get_cookie("s", secret="k" * 32, default="0"))
+        response.set_cookie("s", str(n + 1), secret="k" * 32, httponly=True)
+        return "ok"
+    for rule, view in {
+            "/": lambda: "Hello, World!", "/json": lambda: TEN,
+            "/user/<id:int>/post/<slug>": lambda id, slug: f"{id} {slug}",
+            "/echo": lambda: request.json,
+            "/form": lambda: request.forms["field3"],
+            "/context": context, "/session": session}.items():
+        app.route(rule, ["GET", "POST"], view)
+    return app
+
+
+def falcon_app(falcon: Any, workload: str) -> Any:
+    """Return the app in Falcon, or None where it has nothing of the kind."""
+    if workload in ("keyed", "session"):
+        return None
+
+    class Hooks:
+        def process_request(self, *given: Any) -> None:
+            """Do nothing."""
+
+        def process_response(self, *given: Any) -> None:
+            """Do nothing."""
+
+    def context(request: Any, response: Any) -> None:
+        response.text = (request.get_param("q") + request.get_header("X-Token")
+                         + request.cookies["a"])
+        response.set_cookie("c", "1", path="/", secure=False, http_only=False)
+
+    def says(**answer: Any) -> Any:
+        def respond(request: Any, response: Any, **values: Any) -> None:
+            for name, value in answer.items():
+                setattr(response, name,
+                        value(request, values) if callable(value) else value)
+        return respond
+    app = falcon.App(middleware=[Hooks()] if workload == "hooks" else [])
+    for rule, responder in {
+            "/": says(text="Hello, World!"), "/json": says(media=TEN),
+            "/user/{id:int}/post/{slug}": says(
+                text=lambda request, values: "{id} {slug}".format(**values)),
+            "/echo": says(media=lambda request, values: request.media),
+            "/form": says(
+                text=lambda request, values: request.media["field3"]),
+            "/context": context}.items():
+        app.add_route(rule, type("Resource", (), {
+            "on_get": staticmethod(responder),
+            "on_post": staticmethod(responder)})())
+    return app
+
+
+def time_requests(name: str) -> None:
+    """Answer each line of the input with the CPU seconds of each request."""
+    sys.path.insert(0, ROOT)
+    make = {"bottle": bottle_app, "falcon": falcon_app}.get(name, flask_app)
+    try:
+        framework = importlib.import_module(name)
+    except ImportError:
+        print(json.dumps(None), flush=True)
+        return
+    logging.disable(logging.CRITICAL)
+    apps = {workload: make(framework, workload) for workload in REQUESTS}
+    head: list[str] = []
+
+    def answered(app: Any, environ: dict[str, Any]) -> bytes:
+        body = app(environ, lambda status, headers, exc_info=None:
+                   head.append(status))
+        try:
+            return b"".join(body)
+        finally:
+            getattr(body, "close", lambda: None)()
+    for workload, app in apps.items():
+        if app is not None:
+            body = answered(app, environ_of(workload))
+            wanted = "404" if workload == "404" else "200"
+            if head.pop()[:3] != wanted or ANSWERS[workload] not in body:
+                sys.exit(f"{name} answers {workload} by {body!r}")
+    print(json.dumps(True), flush=True)
+    for _ in sys.stdin:
+        times = {}
+        for workload, app in apps.items():
+            if app is not None:
+                environs = [environ_of(workload) for _ in range(300)]
+                start = time.process_time()
+                for environ in environs:
+                    answered(app, environ)
+                times[workload] = (time.process_time() - start) / 300
+                head.clear()
+        print(json.dumps(times), flush=True)
+
+
+def compare_requests(rounds: int) -> None:
+    """Time all frameworks that are installed and print the table."""
+    running: dict[str, Any] = {}
+    times: dict[str, dict[str, list[float]]] = {}
+    for name in FRAMEWORKS:
+        process, is_there = start("--framework", name)
+        if is_there is None:
+            print(f"{name}: not installed")
+        else:
+            running[name], times[name] = process, {}
+    for number in range(rounds):
+        print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr)
+        for name, process in running.items():
+            print("go", file=process.stdin, flush=True)
+            for workload, seconds in json.loads(
+                    process.stdout.readline()).items():
+                times[name].setdefault(workload, []).append(seconds)
+    print(file=sys.stderr)
+    for process in running.values():
+        process.communicate()
+    print(f"Python {sys.version.split()[0]}, CPU microseconds a request:"
+          " median (lowest to highest), times as long as microflask")
+    for workload in REQUESTS:
+        ours = statistics.median(times["microflask"][workload])
+        for name, found in times.items():
+            if workload in found:
+                each = [1e6 * seconds for seconds in found[workload]]
+                middle = statistics.median(each)
+                print(f"{workload:8} {name:10} {middle:8.1f} ({min(each):.1f}"
+                      f" to {max(each):.1f})  {middle / ours / 1e6:5.2f}")
 
 
 # -- servers
@@ -400,24 +618,29 @@ def show_servers(rates: dict[str, list[list[float]]]) -> None:
             for median, best in zip(medians, first)])
 
 
+AREAS = {"requests": compare_requests, "templates": compare_engines,
+         "server": compare_servers}
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", choices=["templates", "server"])
+    parser.add_argument("--only", choices=AREAS)
+    parser.add_argument("--framework", help=argparse.SUPPRESS)
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     parser.add_argument("--server", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.engine:
+    if options.framework:
+        time_requests(options.framework)
+    elif options.engine:
         work(options.engine)
     elif options.server:
         name, port, path = options.server
         serve(name, int(port), path)
     else:
-        if options.only != "server":
-            compare_engines(options.rounds)
-        if options.only != "templates":
-            compare_servers(options.rounds)
+        for area in [options.only] if options.only else AREAS:
+            AREAS[area](options.rounds)
 
 
 if __name__ == "__main__":
