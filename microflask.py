@@ -4590,8 +4590,10 @@ class TemplateError(Exception):
 class TemplateNotFound(TemplateError, LookupError):
     """None of the names is that of a template."""
 
-    def __init__(self, *names: str) -> None:
-        super().__init__(f"no template {' or '.join(map(repr, names))}")
+    def __init__(self, *names: str, places: Iterable[str] = ()) -> None:
+        where = " or ".join(map(repr, places))
+        super().__init__(f"no template {' or '.join(map(repr, names))}"
+                         + f" in {where}" * bool(where))
         self.name, self.templates = names[-1] if names else None, list(names)
 
 
@@ -5001,7 +5003,9 @@ class _Splitter:
         if word in _WITH_COLON:
             if not rest.endswith(":"):
                 note = ("; a comment stands on a line of its own"
-                        if re.search(r":\s*#", rest) else "")
+                        if re.search(r":\s*#", rest) else
+                        "; what follows stands on the next line, or all of it"
+                        " in braces" if re.search(r":\s", rest) else "")
                 raise self.error(
                     f"{word!r} has no colon at its end{note}", start)
             rest = rest[:-1].rstrip()
@@ -5384,7 +5388,8 @@ class _Compiler(_Parser):
     def astray(self, piece, opener):
         """Return what is wrong about an 'end' or 'else'."""
         if opener is None and piece.word == "end":
-            return "'end' ends nothing; a variable of that name is ${(end)}"
+            return ("'end' ends nothing: is the statement above misspelled?"
+                    " A variable of that name is ${(end)}")
         if opener is None:
             return f"{piece.word!r} is no part of an 'if' or 'for'"
         return (f"{piece.word!r} is no part of {opener.word!r}"
@@ -6635,7 +6640,8 @@ class NullSession(SecureCookieSession):
     def _refuse(self, *args, **kwargs):
         raise RuntimeError(
             "The session is unavailable because no secret key was set. Set"
-            " app.secret_key to what secrets.token_hex() returns.")
+            " app.secret_key to a random text that stays the same, such as"
+            " secrets.token_hex() makes once.")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
@@ -7142,7 +7148,7 @@ _LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
 _SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | csrf
     | authori[sz]ation | credential | signature | session_?id
     | (?: access | api | encryption | private | signing ) _?key
-    | (?<![a-z]) (?: auth | jwt | keys? | otp | pin ) (?![a-z]) )"""
+    | (?<![a-z]) (?: auth | jwt | keys? | otp | pin | pw ) (?![a-z]) )"""
 # A secret inside a repr: "name": value, ("name", value) or name=value.
 _NAMED_SECRET = rf"""({_SECRET}
     [\w-]{{0,40}} (?:["'] \s{{0,9}} [:,] | \s? =) \s{{0,9}})
@@ -7307,6 +7313,8 @@ class _Report:
         text = text[:most * 4].encode("utf-8", "replace").decode()
         for secret in self.secrets:
             text = text.replace(secret, _HIDDEN)
+        text = re.sub(r"(://[^\s:/@]{0,99}:)[^\s/@]{1,999}@",
+                      rf"\1{_HIDDEN}@", text)
         return text if len(text) <= most else f"{text[:most]}..."
 
     def shown(self, name, value):
@@ -8472,8 +8480,13 @@ def _tls_context(given):
     import tempfile
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if given != "adhoc":
-        context.load_cert_chain(*([given] if isinstance(given, str)
-                                  else given))
+        files = [given] if isinstance(given, str) else given
+        try:
+            context.load_cert_chain(*files)
+        except OSError as error:
+            error.strerror = (f"Can't read {' and '.join(map(repr, files))}:"
+                              f" {error.strerror}.")
+            raise
         return context
     with tempfile.TemporaryDirectory() as folder:
         both = os.path.join(folder, "pem")
@@ -8508,8 +8521,8 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
     with make_server("127.0.0.1", 0, app) as server: ... server.port ...
 
     serves in a thread of its own until the block ends; start() and stop() do
-    the same.  Port 0 takes a free one; the host may be "unix:PATH".  Exits
-    with one line when the address is in use.
+    the same.  Port 0 takes a free one; the host may be "unix:PATH".  Raises
+    OSError when the address is in use.
     """
     address: Any = (host, port)
     if host.startswith("unix:"):
@@ -8519,11 +8532,12 @@ def make_server(host: str, port: int, app: Any, threaded: bool = False,
     try:
         return _server_class()(address, app, 64 if threaded else 1, context)
     except OSError as error:
-        hint = (" Another program uses it (on macOS AirPlay has 5000);"
-                f" try port {port + 1}."
+        where = host if address == host[5:] else f"{host} port {port}"
+        user = "AirPlay" if sys.platform == "darwin" else "Another program"
+        hint = (f" {user} may use it; try another, such as port {port + 1}."
                 if error.errno == errno.EADDRINUSE else "")
-        raise SystemExit(f"Can't listen on {host} port {port}:"
-                         f" {error.strerror}.{hint}") from None
+        error.strerror = f"Can't listen on {where}: {error.strerror}.{hint}"
+        raise
 
 
 def run_simple(hostname: str, port: int, application: Any,
@@ -8542,8 +8556,11 @@ def run_simple(hostname: str, port: int, application: Any,
         raise TypeError(f"run_simple() has no option {min(unknown)!r}.")
 
     def serve():
-        server = make_server(
-            hostname, port, application, threaded, ssl_context)
+        try:
+            server = make_server(
+                hostname, port, application, threaded, ssl_context)
+        except OSError as error:
+            sys.exit(error.strerror)
         if use_debugger:
             server.base_environ["microflask.debugger"] = True
         if not use_reloader:
@@ -9990,6 +10007,8 @@ class Command:
 
         def fail(message):
             end = "" if message.endswith((".", "?")) else "."
+            if re.search("unrecognized.*--(app|env-file)", message):
+                end = "; these options stand before the command."
             raise UsageError(f"{message[:1].upper()}{message[1:]}{end}"
                              f"\nTry '{parser.prog} --help'.")
         parser.error = fail
@@ -10213,7 +10232,7 @@ def _hook(name: str, table: str, does: str) -> Callable[[Any, _View], _View]:
         self._check_setup_finished(name)
         getattr(self, table).setdefault(None, []).append(f)
         return f
-    register.__doc__ = does
+    register.__doc__, register.__qualname__ = does, name
     return register
 
 
@@ -10372,6 +10391,9 @@ class Scaffold:
         Options: methods, endpoint, defaults, subdomain, host, strict_slashes,
         and the others of Rule.
         """
+        if callable(rule):
+            raise TypeError("route() needs a path: @app.route('/path').")
+
         def decorator(f: _View) -> _View:
             endpoint = options.pop("endpoint", None)
             self.add_url_rule(rule, endpoint, f, **options)
@@ -10793,7 +10815,7 @@ class DispatchingJinjaLoader:
                     getattr(loader, "searchpath", loader))
             if found:
                 return found
-        raise TemplateNotFound(template)
+        raise TemplateNotFound(template, places=app._template_folders())
 
 
 class Flask(Scaffold):
@@ -11249,8 +11271,9 @@ class Flask(Scaffold):
             return self.response_class.force_type(body, environ)
         except TypeError as error:
             raise TypeError(
-                "The view function did not return a valid response: it was a"
-                f" {type(body).__name__}. {_ANSWERS}") from error
+                f"The view function for {request.endpoint!r} did not return a"
+                f" valid response: it was a {type(body).__name__}. {_ANSWERS}"
+            ) from error
 
     def finalize_request(self, rv: Any,
                          from_error_handler: bool = False) -> Response:
@@ -11271,14 +11294,21 @@ class Flask(Scaffold):
         """Run the after_request functions and save the session."""
         ctx = _cv_app.get()
         for f in ctx._after_request_functions:
-            response = self.ensure_sync(f)(response)
+            response = self._after(f, response)
         if self.after_request_funcs:
             for f in reversed(self._hooks(self.after_request_funcs)):
-                response = self.ensure_sync(f)(response)
+                response = self._after(f, response)
         session = ctx._session_to_save()
         if session is not None:
             if not self.session_interface.is_null_session(session):
                 self.session_interface.save_session(self, session, response)
+        return response
+
+    def _after(self, f, response):
+        response = self.ensure_sync(f)(response)
+        if response is None:
+            raise TypeError(f"The after_request function {f!r} returned None;"
+                            " it must return the response, or another one.")
         return response
 
     def do_teardown_request(self, exc: BaseException | None = None) -> None:
@@ -11340,6 +11370,9 @@ class Flask(Scaffold):
 
     def handle_user_exception(self, e: Exception) -> Any:
         """Answer an exception by its handler; raise it again without one."""
+        if isinstance(e, BadRequestKeyError) and (
+                self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+            e.show_exception = True
         if isinstance(e, HTTPException) and not self.trap_http_exception(e):
             return self.handle_http_exception(e)
         handler = self._find_error_handler(e)
@@ -11353,9 +11386,6 @@ class Flask(Scaffold):
 
     def handle_http_exception(self, e: HTTPException) -> Any:
         """Answer an HTTP error by its handler, or by itself."""
-        if isinstance(e, BadRequestKeyError) and (
-                self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
-            e.show_exception = True
         # Neither a proxied answer nor a redirect is an error.
         if e.code is None or isinstance(e, RoutingException):
             return e
@@ -11558,15 +11588,17 @@ def find_best_app(module: Any) -> Any:
             f" which is meant: --app {where}:{names[0]}.")
     if names:
         return getattr(module, names[0])
+    hint = _foreign(module)
     for name in ("create_app", "make_app"):
         if isinstance(getattr(module, name, None), types.FunctionType):
             app = _make_app(module, name)
             if isinstance(app, Flask):
                 return app
+            hint = f" {name}() returned {app!r}, which is none." + hint
     raise NoAppException(
         "Failed to find a Flask application or factory (app, application,"
         f" create_app, make_app) in module '{where}'. If it has another name,"
-        f" write --app {where}:name." + _foreign(module))
+        f" write --app {where}:name." + hint)
 
 
 def _foreign(module):
@@ -11626,6 +11658,9 @@ def prepare_import(path: str) -> str:
     The folder that holds it, or its outermost package, comes first in the
     path of modules: prepare_import("src/shop/web.py") -> "shop.web".
     """
+    if os.path.dirname(path) and not any(map(
+            os.path.exists, (path, path.rstrip("\\/") + ".py"))):
+        raise NoAppException(f"There is no file {path!r}.")
     folder, name = _module_in(path)
     if sys.path[0] != folder:
         sys.path.insert(0, folder)
@@ -11980,7 +12015,12 @@ def _own_names():
     spec = globals()["__spec__"]
     if spec is not None:        # python3 -m tool.microflask
         return [spec.name]
-    return {_module_in(__file__)[1], os.path.basename(__file__)[:-3]}
+    names = {_module_in(__file__)[1], os.path.basename(__file__)[:-3]}
+    # Below this folder any folder is a package, with or without __init__.py.
+    path = os.path.relpath(os.path.realpath(__file__)[:-3])
+    if not path.startswith(os.pardir):
+        names.add(path.replace(os.sep, "."))
+    return names
 
 
 def main() -> NoReturn:

@@ -31,6 +31,7 @@ import pathlib
 import pickle
 import random
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -8322,7 +8323,7 @@ WRONG = [
     ('$elif x:', 1, 1,
      "'elif' is no part of an 'if' or 'for'"),
     ('$end', 1, 1,
-     "'end' ends nothing; a variable of that name is ${(end)}"),
+     "'end' ends nothing: is the statement above misspelled? A variable of that name is ${(end)}"),
     ('$if 1:\n$else:\n$else:\n$end', 3, 1,
      "'else' is no part of 'else' of line 2"),
     ('$for x in y:\n$elif z:\n$end', 2, 1,
@@ -8432,11 +8433,11 @@ WRONG = [
     ('$raw:', 1, 1,
      "'raw' has no 'end'"),
     ('$raw: x', 1, 1,
-     "'raw' has no colon at its end"),
+     "'raw' has no colon at its end; what follows stands on the next line, or all of it in braces"),
     ('$end x', 1, 1,
      "'end' takes nothing behind it, found 'x'"),
     ('$else: x', 1, 1,
-     "'else' has no colon at its end"),
+     "'else' has no colon at its end; what follows stands on the next line, or all of it in braces"),
     ('${', 1, 1,
      "'${' is never closed"),
     ('${x', 1, 1,
@@ -8574,9 +8575,9 @@ WRONG = [
     ('$x\r\n${y y}\r\n', 2, 3,
      "Python can't read the expression 'y y'"),
     ('$for x in y: foo\n$end', 1, 1,
-     "'for' has no colon at its end"),
+     "'for' has no colon at its end; what follows stands on the next line, or all of it in braces"),
     ('$if x: foo', 1, 1,
-     "'if' has no colon at its end"),
+     "'if' has no colon at its end; what follows stands on the next line, or all of it in braces"),
     ('$else', 1, 1,
      "'else' has no colon at its end"),
     ('${None = 1}', 1, 3,
@@ -8649,7 +8650,7 @@ WRONG = [
     ('${"""x" }', 1, 3,
      'a text has no closing quote'),
     ('$for x in y:\n$end\n$end', 3, 1,
-     "'end' ends nothing; a variable of that name is ${(end)}"),
+     "'end' ends nothing: is the statement above misspelled? A variable of that name is ${(end)}"),
     ('$set x.y, z = 1, 2', 1, 6,
      'only names can be set'),
     ('${[0 for x[0] in z]}', 1, 10,
@@ -13437,7 +13438,7 @@ def test_server_listens_on_a_unix_socket(tmp_path, capfd):
         client.sendall(got())
         assert client.recv(999).endswith(b"'x' None")
         assert server.port == 0 and "REMOTE_ADDR" not in seen[0]
-        with pytest.raises(SystemExit, match="Can't listen on unix:"):
+        with pytest.raises(OSError, match="Can't listen on unix:"):
             microflask.make_server(f"unix:{path}", 0, app)
     assert not os.path.exists(path)
     assert " unix GET /x " in capfd.readouterr().err
@@ -13657,7 +13658,7 @@ def test_server_knows_its_address():
         assert server.threads == 1
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(SystemExit, match=r"Can't listen on 127.0.0.1 port .* uses it .*; try port"):
+        with pytest.raises(OSError, match=r"Can't listen on 127.0.0.1 port .* may use it; try another"):
             microflask.make_server("127.0.0.1", other.getsockname()[1], server_app())
     server.server_close()
 
@@ -13665,7 +13666,7 @@ def test_server_knows_its_address():
 def test_server_listens_on_ipv6(capfd):
     try:
         server = microflask.make_server("::1", 0, server_app(), threaded=True)
-    except SystemExit:
+    except OSError:
         pytest.skip("no IPv6 here")
     with server, socket.create_connection(("::1", server.port), 5) as client:
         assert server.address_family == socket.AF_INET6 and server.threads > 1
@@ -13934,11 +13935,11 @@ def test_server_says_in_one_line_that_a_port_is_taken():
         told = subprocess.run([sys.executable, "-c", program], cwd=HERE, text=True, timeout=60,
                               stderr=subprocess.PIPE)
     assert told.returncode == 1 and len(told.stderr.splitlines()) == 1
-    assert f"port {port}:" in told.stderr and f"try port {port + 1}." in told.stderr
+    assert f"port {port}:" in told.stderr and f"try another, such as port {port + 1}." in told.stderr
 
 
 def test_server_does_not_blame_a_program_for_a_wrong_host():
-    with pytest.raises(SystemExit, match=r"Can't listen on no.such.host port 5000: [\w ,]+\.$"):
+    with pytest.raises(OSError, match=r"Can't listen on no.such.host port 5000: [\w ,]+\.$"):
         microflask.make_server("no.such.host", 5000, echo_environ)
 
 
@@ -14278,7 +14279,7 @@ def test_error_page_hides_nothing_by_parts_of_words(name):
     ("SECRET", "abc"), ("value", {"password": "hunter2"}), ("value", Account()),
     ("value", [("Cookie", "hunter2; abc")]), ("value", {"tokens": ["hunter2", "sesame"]}),
     ("value", {"HTTP_AUTHORIZATION": "hunter2", "apiKey": b"sesame"}),
-    ("value", "password=hunter2")])
+    ("value", "password=hunter2"), ("pw", "abc"), ("value", "postgres://ann:hunter2@db/shop")])
 def test_error_page_hides_secrets_by_their_names(name, value):
     def raising():
         exec(compile(f"def f({name}): return 1 / 0", "f.py", "exec"), made)
@@ -19306,6 +19307,51 @@ def test_app_answers_500_when_a_converter_fails():
     assert not microflask.has_app_context()
 
 
+def test_app_names_what_returns_no_response(app):
+    def adds_a_header(response):
+        response.headers["X"] = "1"
+
+    app.after_request(adds_a_header)
+    app.add_url_rule("/", "index", lambda: "")
+    status, _, text = debugged(app)
+    assert status == S500
+    assert "The after_request function &lt;function test_app_names" in text
+    assert "adds_a_header" in text and "returned None; it must return" in text
+
+
+def test_app_says_how_decorators_are_written(app):
+    with pytest.raises(TypeError, match=r"needs a path: @app.route\('/path'\)"):
+        app.route(lambda: "")
+    with pytest.raises(TypeError, match=r"^before_request\(\) missing"):
+        app.before_request()
+
+
+def missing_key_app(f):
+    """An app in debug mode that asks for what was not sent."""
+    app = made_app(f, DEBUG=True, TRAP_BAD_REQUEST_ERRORS=False)
+
+    @app.post("/")
+    def index():
+        return f.request.form["name"]
+
+    @app.post("/trap")
+    def trap():
+        app.config["TRAP_BAD_REQUEST_ERRORS"] = True
+        try:
+            index()
+        except KeyError as error:
+            told = [outcome(app.handle_user_exception, error), "KeyError: 'name'" in str(error)]
+            return str(told)
+    return app
+
+
+# ORACLE
+test_app_in_debug_mode_names_a_missing_key = oracle_requests(missing_key_app, [
+    ("POST /", {"form": {"a": "1"}}, 400, None),
+    ("POST /trap", {"form": {"a": "1"}}, 200, None),
+])
+
+
 def test_app_logs_a_second_failure_of_after_request(caplog):
     app = failing_app(MINE, "after 2")
     with caplog.at_level("ERROR"):
@@ -21375,9 +21421,12 @@ DISCOVERY = [
     ("named",                       "application"),
     ("empty",                       "! Failed to find a Flask application or factory"),
     ("odd",                         "! Failed to find a Flask application or factory"),
+    ("odd.py",                      "! create_app() returned 5, which is none."),
     ("odd:create_app",              "! 'odd:create_app' is not a valid Flask application"),
     ("both",                        "made last"),
     ("missing",                     "! Could not import 'missing'."),
+    ("nowhere/app.py",              "! There is no file 'nowhere/app.py'."),
+    ("nowhere/app",                 "! There is no file 'nowhere/app'."),
     ("pkg.missing",                 "! Could not import 'pkg.missing'."),
     ("pkg",                         "! Failed to find a Flask application"),
     ("broken",                      "! While importing 'broken', an ImportError was raised:"),
@@ -21633,7 +21682,7 @@ RUN_ERRORS = [
     ("--cert gone.pem",             "There is no file 'gone.pem' for --cert"),
     ("--port x",                    "--port: 'x' is not a whole number."),
     ("--port 65536",                "--port 65536: ports go from 0 to 65535."),
-    ("--app app.py",                "Unrecognized arguments: --app app.py."),
+    ("--app app.py",                "Unrecognized arguments: --app app.py; these options stand before the command."),
 ]
 
 
@@ -21708,6 +21757,37 @@ def test_command_line_vendors_the_file(project):
     assert "Can't write" in program("vendor", "app.py/below", where=project, code=2)
     program("vendor", "fresh", where=project)
     assert (project / "fresh" / "microflask.py").exists()
+
+
+@pytest.mark.parametrize("init", [(), ("tool",), ("tool", "tool/_vendor")])
+def test_command_line_of_a_copy_knows_its_own_app(tmp_path, init):
+    folder = tmp_path / "a folder"
+    (folder / "tool" / "_vendor").mkdir(parents=True)
+    for package in init:
+        (folder / package / "__init__.py").write_text("")
+    (folder / "tool" / "site.py").write_text(
+        "from ._vendor.web import Flask\napp = Flask('x', static_folder=None)\n"
+        "app.add_url_rule('/here', 'here')\n")
+    shutil.copy(microflask.__file__, folder / "tool" / "_vendor" / "web.py")
+    for program in (["tool/_vendor/web.py"], ["-m", "tool._vendor.web"]):
+        done = subprocess.run([sys.executable, *program, "--app", "tool.site", "routes"],
+                              cwd=folder, capture_output=True, text=True)
+        assert "/here" in done.stdout, done.stderr
+
+
+def test_server_names_the_certificate_that_is_missing(tmp_path):
+    files = (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+    with pytest.raises(OSError, match=r"Can't read '.*cert.pem' and '.*key.pem': No such file"):
+        microflask.make_server("127.0.0.1", 0, None, ssl_context=files)
+
+
+def test_app_says_where_it_looked_for_a_template(tmp_path):
+    app = microflask.Flask("x", root_path=str(tmp_path))
+    app.register_blueprint(microflask.Blueprint(
+        "shop", "x", root_path=str(tmp_path), template_folder="pages"))
+    with app.app_context(), pytest.raises(
+            microflask.TemplateNotFound, match="no template 'a.html' in '.*templates' or '.*pages'$"):
+        microflask.render_template("a.html")
 
 
 def test_command_line_works_from_a_vendored_copy_under_another_name(project):

@@ -40,7 +40,10 @@ def explain(text: str) -> None:
     say("3. Parse and generate: Python reads each expression, and four of\n"
         "its operators get another meaning: `user.name` becomes a call that\n"
         "asks for the item, too, `x | title` the call of a filter.  Texts\n"
-        "and values stand in f-strings, and a generator function yields them.")
+        "and values stand in f-strings (shown as joins, which older Pythons\n"
+        "can show), and a generator function yields them.  It returns its\n"
+        "names for those who import from it; `if 0: yield` makes it a\n"
+        "generator even if it prints nothing.")
     print(template.source)
     say("4. Run: the function is given the names and yields the page.  Its\n"
         "__text escapes each value, so that a name can't become a script.")

@@ -2,8 +2,8 @@
 
 Run:  python3 examples/tool_dashboard.py [SECONDS]
 Try:  GET /               -> 200 <progress
-      GET /events         -> 200 data: {"done":0,"total":0}
       POST /stop          -> 202 stopping
+      GET /events         -> 200 ,"total":100}
       GET /stop           -> 405
 
 The page lies on a free port of this machine; in a terminal it opens by itself.
@@ -24,7 +24,7 @@ from microflask import Flask, Response, json  # noqa: E402
 
 app = Flask(__name__)
 stopping = threading.Event()
-progress = {"done": 0, "total": 0}
+progress = {"done": 0, "total": 100}
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -43,7 +43,7 @@ progress { width: 100%; height: 2rem }
 const events = new EventSource("/events");
 events.onmessage = event => {
   const {done, total} = JSON.parse(event.data);
-  bar.value = done; bar.max = total || 1;
+  bar.value = done; bar.max = total;
   text.textContent = `${done} of ${total} steps done`;
   if (done == total) events.close();
 };
@@ -76,10 +76,10 @@ def stop() -> tuple[str, int]:
     return "It is stopping after this step.", 202
 
 
-def work(steps: int, seconds: float) -> None:
+def work(seconds: float) -> None:
     """Do the work of the tool, step by step."""
-    progress.update(done=0, total=steps)
-    while progress["done"] < steps and not stopping.wait(seconds / steps):
+    while progress["done"] < progress["total"] and not stopping.wait(
+            seconds / progress["total"]):
         progress["done"] += 1
 
 
@@ -92,7 +92,7 @@ def main(seconds: float) -> None:
         if sys.stdout.isatty():
             webbrowser.open(url)
         try:
-            work(100, seconds)
+            work(seconds)
         except KeyboardInterrupt:
             stopping.set()
     print(f"Did {progress['done']} of {progress['total']} steps.")
