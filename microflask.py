@@ -1852,6 +1852,16 @@ class Range(collections.namedtuple("Range", "units ranges")):
         start, stop, _ = slice(*self.ranges[0]).indices(length)
         return (start, stop) if start < stop else None
 
+    def make_content_range(self, length: int | None) -> ContentRange | None:
+        """Return the ContentRange of a single range of bytes, or None."""
+        part = self.range_for_length(length)
+        return part and ContentRange(self.units, *part, length)
+
+    def to_content_range_header(self, length: int | None) -> str | None:
+        """Return the text of `make_content_range`, or None."""
+        part = self.make_content_range(length)
+        return None if part is None else part.to_header()
+
 
 def parse_range_header(value: str | None) -> Range | None:
     """Read a Range header; None if it is missing or malformed."""
@@ -4554,6 +4564,7 @@ _HABITS = [(re.compile(pattern), hint) for pattern, hint in (
     (r"\?", "'?' is no operator; write 'yes if test else no'"),
     (r"~", "'~' joins no texts; write f'{one}{two}'"),
     (r"\$(?=\w)", "names have no '$' inside of an expression"),
+    (r"\bis\s+(not\s+|)in\b", r"'is \1in' is written '\1in'"),
     (r"(?:\||\bis(?:\s+not)?)\s*\b(\w+)"
      r"(?:\s*:|\s+(?!(?:and|or|if|else|in|is|not)\b)[\w'[{])",
      r"arguments stand in parentheses; write \1(...)"),
@@ -5611,7 +5622,9 @@ class Template(string.Template):
         text, kind = self.template, self.kind
         undefined = self.environment.undefined
         names: dict[str, Any] = {
-            "__builtins__": {}, "__page": self.label, "__name__": self.label,
+            # What is written in C, such as strftime(), imports by it.
+            "__builtins__": {"__import__": __import__},
+            "__page": self.label, "__name__": self.label,
             # Asked by tracebacks, where the template has no file.
             "__loader__": types.SimpleNamespace(get_source=lambda name: text),
             "__text": _html if kind is Markup else str, "__Loop": _Loop,
@@ -7144,15 +7157,18 @@ class DispatcherMiddleware:
 # names, and by their values wherever else these turn up.
 
 _LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
+# Headers that only a proxy adds.
+_PROXY_RE = re.compile(
+    "HTTP_(?:VIA|FORWARDED|X_REAL_IP|.*CLIENT_IP|(?:CF|X_(?:ORIGIN|ENVOY)).*)")
 # Compiled when first used, for it costs a millisecond.
-_SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | csrf
-    | authori[sz]ation | credential | signature | session_?id
+_SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | [cx]srf
+    | authori[sz]ation | credential | signature | session[_-]?id
     | (?: access | api | encryption | private | signing ) _?key
     | (?<![a-z]) (?: auth | jwt | keys? | otp | pin | pw ) (?![a-z]) )"""
 # A secret inside a repr: "name": value, ("name", value) or name=value.
 _NAMED_SECRET = rf"""({_SECRET}
     [\w-]{{0,40}} (?:["'] \s{{0,9}} [:,] | \s? =) \s{{0,9}})
-    (\[[^]]*\]? | [bru]? '(?:[^'\\]|\\.)*' | [bru]? "(?:[^"\\]|\\.)*"
+    (\w* [\[({{] .* | [bru]? '(?:[^'\\]|\\.)*' | [bru]? "(?:[^"\\]|\\.)*"
     | [^\s,;&)}}\]]+)"""
 _HIDDEN = "(hidden)"
 _MOST_ERRORS, _MOST_FRAMES, _MOST_VALUES = 20, 40, 60
@@ -7161,15 +7177,21 @@ _MOST_ERRORS, _MOST_FRAMES, _MOST_VALUES = 20, 40, 60
 def _is_local(environ):
     """Return True if client, proxies and host are this machine."""
     environ = {**environ, **environ.get("werkzeug.proxy_fix.orig", {})}
-    name, host = environ["SERVER_NAME"].lower(), environ.get("HTTP_HOST")
+    name = environ["SERVER_NAME"].lower()
+
+    def all_of(key, other):
+        told = environ.get(f"HTTP_X_FORWARDED_{key}", "").split(",")
+        return [other, *filter(None, [part.strip().lower() for part in told])]
+
+    clients = all_of("FOR", environ.get("REMOTE_ADDR") or "")
+    host = environ.get("HTTP_HOST")
     # A foreign name may lead to this machine (DNS rebinding).
-    host = name if host is None else _PORT_RE.sub("", host.lower())
-    clients = [environ.get("REMOTE_ADDR") or "", *filter(
-        None, environ.get("HTTP_X_FORWARDED_FOR", "").split(","))]
-    return (environ.keys().isdisjoint(("HTTP_FORWARDED", "HTTP_X_REAL_IP"))
-            and all(_LOOPBACK_RE.fullmatch(part.strip()) for part in clients)
-            and (host in ("localhost", name) or host.endswith(".localhost")
-                 or bool(_LOOPBACK_RE.fullmatch(host))))
+    hosts = [_PORT_RE.sub("", each) for each in all_of(
+        "HOST", name if host is None else host.lower())]
+    return (not any(map(_PROXY_RE.fullmatch, environ))
+            and all(map(_LOOPBACK_RE.fullmatch, clients))
+            and all(host in ("localhost", name) or host.endswith(".localhost")
+                    or _LOOPBACK_RE.fullmatch(host) for host in hosts))
 
 
 def _related(error):
@@ -7188,7 +7210,8 @@ def _related(error):
         members = getattr(error, "exceptions", None)
         if isinstance(members, tuple):
             waiting += [(f"{number} of {len(members)} in the group", member)
-                        for number, member in enumerate(members, 1)][::-1]
+                        for number, member in enumerate(members, 1)
+                        if isinstance(member, BaseException)][::-1]
     return list(found.values())
 
 
@@ -7232,7 +7255,7 @@ def _unread(error):
         start = max(error.offset or 1, 1) - 1
         end = max((getattr(error, "end_offset", None) or 0) - 1, start + 1)
         lines = _lines_of(error.filename) or (
-            [""] * (error.lineno - 1) + [error.text or ""])
+            [""] * min(error.lineno - 1, 10_000) + [error.text or ""])
         return error.filename, lines, error.lineno, start, end
     return None
 
@@ -7293,15 +7316,32 @@ class _Report:
     def find_secrets(self):
         """Yield the values that no text may show: long ones, by their name."""
         request, config = self.request, self.ctx.app.config
+        login = request.authorization
         for name, value in (
                 *request.headers, *request.args.items(multi=True),
                 *self.read("form"), *(("cookie", value)
                                       for value in request.cookies.values()),
+                ("", request._json_value), ("password", login and login.get(
+                    "password")),
                 *(pair for pair in config.items()
                   if not pair[0].startswith("SESSION_COOKIE_"))):
-            if type(value) is str and self.is_secret(name):
-                yield from (part for part in (value, value.partition(" ")[2])
-                            if len(part) >= 8)
+            for text in self.texts_in(name, value):
+                yield from (part for part in (text, text.partition(" ")[2])
+                            if len(part) >= 6)
+
+    def texts_in(self, name, value, depth=0):
+        """Yield the texts of a value, or of its items, with a secret name."""
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if type(value) is str and self.is_secret(name):
+            yield value
+        if isinstance(value, dict) and depth < 9:
+            for key, item in value.items():
+                inner = name if self.is_secret(name) else key
+                yield from self.texts_in(inner, item, depth + 1)
+        elif isinstance(value, (list, tuple, set)) and depth < 9:
+            for item in value:
+                yield from self.texts_in(name, item, depth + 1)
 
     def read(self, name):
         """Return the pairs of what was read of the body; more is not read."""
@@ -7311,6 +7351,8 @@ class _Report:
     def text(self, text, most=2000):
         """Return a text of a bounded length, without known secrets."""
         text = text[:most * 4].encode("utf-8", "replace").decode()
+        text = re.sub(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]",
+                      lambda m: repr(m[0])[1:-1], text)
         for secret in self.secrets:
             text = text.replace(secret, _HIDDEN)
         text = re.sub(r"(://[^\s:/@]{0,99}:)[^\s/@]{1,999}@",
@@ -7387,7 +7429,7 @@ class _Report:
                 lines, tb.tb_lineno, *_failing_part(tb, lines)),
             "values": self.rows([
                 pair for pair in dict(tb.tb_frame.f_locals).items()
-                if not pair[0].startswith("__")], ("key", "keys")),
+                if not str(pair[0]).startswith("__")], ("key", "keys")),
             "is_library": file.startswith((
                 "<frozen", os.path.dirname(os.__file__),
                 _Report.frame.__code__.co_filename)) or bool(
@@ -8020,10 +8062,11 @@ class _Answer(_Lazy):
         elif self.left is not None:
             data = data[:self.left]
             self.left -= len(data)
-        self.bytes_sent += len(data)
+        count = len(data)
         if self.is_chunked and data:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = b"%x\r\n%b\r\n" % (count, data)
         self.connection.send(head + data)
+        self.bytes_sent += count
 
     def finish_response(self):
         """Send the body that the app returned, and close it, once."""
@@ -8183,7 +8226,7 @@ class _Connection:
 
     def send_file(self, file, start, count):
         """Send some of a file; return how many bytes."""
-        count = min(count, 64 * _BLOCK)
+        count = min(count, _BLOCK)      # So that progress can be seen.
         return self._send(self.sock.sendfile, file, start, count)
 
     def _send(self, function, *args):
@@ -8264,6 +8307,8 @@ class _Server(_Lazy):
     def start(self):
         """Serve in a thread of its own; return the server."""
         import threading
+        if self._is_stopping:
+            raise RuntimeError("The server has been stopped; make a new one.")
         self._is_done.clear()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
@@ -8306,6 +8351,9 @@ class _Server(_Lazy):
     def _close_all(self):
         """Let answers that have begun end, for a moment; close the rest."""
         self._selector.close()
+        with contextlib.suppress(Exception):    # It is empty then.
+            while True:
+                self._jobs.get_nowait()
         for _ in self._workers:
             self._jobs.put(None)
         until = time.monotonic() + 0.5
@@ -8398,7 +8446,7 @@ class _Server(_Lazy):
                 connection.fail(RequestTimeout())
                 self._dispatch(connection)
         blocked = [each for each in self._connections
-                   if (each.blocked or now) < now - 0.3]
+                   if (each.blocked or now) < now - 1]
         if blocked and self._jobs.qsize():
             with contextlib.suppress(OSError):
                 blocked[0].sock.shutdown(2)
@@ -8425,7 +8473,7 @@ class _Server(_Lazy):
 
     def _answer(self, connection):
         """Answer until nothing more is asked, or others wait (True)."""
-        while connection.answer():
+        while connection.answer() and not self._is_stopping:
             if not connection.is_ready():
                 connection.until = time.monotonic() + self.idle_time
                 if self._jobs.qsize():
@@ -8507,10 +8555,11 @@ def _tls_context(given):
 
 def _free_unix_path(path):
     """Remove a socket file that a server left which is no more."""
-    import errno
     import socket
+    import stat
     with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(path) == errno.ECONNREFUSED:
+        if (probe.connect_ex(path) == errno.ECONNREFUSED
+                and stat.S_ISSOCK(os.stat(path).st_mode)):
             os.unlink(path)
 
 
@@ -9212,11 +9261,16 @@ class AppContext:
                 self._tear_down(sys.exc_info()[1] if exc is _missing else exc)
         finally:
             found = _cv_app.get(None)
-            if found is not self or not tokens:
+            if tokens and found is not None and found._shared is self:
+                # A test client keeps a request that came inside of this: it
+                # goes on, and restores what was before both.
+                found._tokens[-1] = tokens.pop()
+            elif found is self and tokens:
+                _cv_app.reset(tokens.pop())
+            else:
                 raise AssertionError(
                     f"Popped wrong app context: {self!r} instead of {found!r}."
                     " Pop contexts in the reverse order of their pushes.")
-            _cv_app.reset(tokens.pop())
             if appcontext_popped.receivers and self._shared is None:
                 _announce(appcontext_popped, self.app)
             if last and (self._shared or self._lender):
@@ -9346,15 +9400,15 @@ class _ContextStream:
         try:
             return self._context.run(next, self._iterator)
         except StopIteration:
-            self.close()
+            self._end(None)
             raise
         except BaseException as error:
             self._end(error)
             raise
 
     def close(self):
-        """End the iterator, then the context that waited for it."""
-        self._end(None)
+        """End the iterator early, then the context that waited for it."""
+        self._end(GeneratorExit())
 
     def _end(self, error):
         ctx, self._ctx = self._ctx, None
@@ -9762,15 +9816,15 @@ def get_load_dotenv(default: bool = True) -> bool:
 
 # One line of a .env file, which may span several: export NAME='value' # why
 _ENV_RE = re.compile(r"""
-    \s* (?:export[^\S\r\n]+ | (?!export[^\S\r\n]))
-    (?: '(?P<quoted>[^']+)' | (?P<name>[^'=\#\s][^=\#\s]*) ) [^\S\r\n]*
-    (?: = [^\S\r\n]* (?:
+    [^\S\r\n]* (?:export[^\S\r\n]+ | (?!export[^\S\r\n]))
+    (?: '(?P<quoted>[^']+)' | (?P<name>[^'=\#\s][^=\#\s]*) )
+    (?: [^\S\r\n]* = [^\S\r\n]* (?:
         '(?P<single>(?:[^'\\]|\\.)*)' | "(?P<double>(?:[^"\\]|\\.)*)" )
-    | = (?P<plain>(?![^\S\r\n]*['"])[^\r\n]*) )?
+    | [^\S\r\n]* = (?P<plain>(?![^\S\r\n]*['"])[^\r\n]*) )?
     [^\S\r\n]* (?:\#[^\r\n]*)? (?:\r\n|\n|\r|\Z)
     | [^\r\n]+     # a comment, or what can't be read
     """, re.VERBOSE | re.DOTALL)
-_ENV_PLACE_RE = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
+_ENV_PLACE_RE = re.compile(r"\$\{([^}:]{0,99})(?::-([^}]{0,999}))?\}")
 
 
 def _env_values(text: str) -> dict[Any, str | None]:
@@ -9789,7 +9843,7 @@ def _env_values(text: str) -> dict[Any, str | None]:
             value = re.sub(r"""\\[\\'"abfnrtv]""", lambda m: codecs.decode(
                 m[0], "unicode_escape"), double)
         elif value is not None:
-            value = re.sub(r"\s+#.*", "", value).strip()
+            value = re.sub(r"(?<!\s)\s+#.*", "", value).strip()
         if value is not None:
             value = _ENV_PLACE_RE.sub(place, value)
         values[match["quoted"] or match["name"]] = value
@@ -9817,7 +9871,7 @@ def load_dotenv(path: Any = None, load_defaults: bool = True) -> bool:
     defaults = (".flaskenv", ".env") if load_defaults else ()
     for file in (*map(_find_upwards, defaults), path):
         if file is not None and os.path.isfile(file):
-            with open(file, encoding="utf-8") as lines:
+            with open(file, encoding="utf-8-sig") as lines:
                 values.update(_env_values(lines.read()))
     for name, value in values.items():
         if value is not None:
@@ -9989,7 +10043,12 @@ class Command:
         """Read the arguments and call the function."""
         parser = self._parser(path)
         parser.add_argument("--help", action="help", help="Show this page.")
-        found = self._add_parameters(parser, path, info)
+        from argparse import ArgumentError  # for the command line only
+        try:
+            found = self._add_parameters(parser, path, info)
+        except ArgumentError as error:
+            raise UsageError(f"The parameters of {parser.prog!r} need other"
+                             f" names: {error}.") from None
         # Options may stand among arguments; but "--" ends them for good.
         read = (parser.parse_args if "--" in args
                 else parser.parse_intermixed_args)
@@ -10074,6 +10133,9 @@ class AppGroup(Command):
 
     def add_command(self, cmd: Command, name: str | None = None) -> None:
         """Add a command, under its own name or another."""
+        if not isinstance(cmd, Command):
+            raise TypeError(f"{cmd!r} is no command of this file; it makes one"
+                            " of a function by @app.cli.command().")
         self.commands[name or cmd.name or ""] = cmd
 
     def get_command(self, info: ScriptInfo, name: str) -> Command | None:
@@ -10088,6 +10150,9 @@ class AppGroup(Command):
                 with_appcontext: bool = True, **options: Any) -> Any:
         """Make a command of the decorated function; init_db is init-db."""
         def decorator(f: Any) -> Any:
+            if hasattr(f, "__click_params__"):
+                raise TypeError(f"{f!r}: leave click's decorators out; the"
+                                " function's parameters are the command's.")
             # As click: init_db_command is init-db, too.
             plain = re.sub("[_-](command|cmd|group|grp)\\Z", "", f.__name__)
             given = None if f is name else name
@@ -11422,7 +11487,11 @@ class Flask(Scaffold):
         """Return a response with the error page, if the server wants one."""
         ctx = _cv_app.get()
         if self.debug and ctx.request.environ.get("microflask.debugger"):
-            page = _error_page(e, ctx)
+            page = None
+            try:
+                page = _error_page(e, ctx)
+            except Exception:
+                self.logger.exception("The error page has an error itself")
             if page is not None:
                 response.headers["Content-Type"], text = page
                 response.set_data(text)
@@ -11744,7 +11813,8 @@ class FlaskGroup(AppGroup):
         if values.pop("--version", False):
             print(f"microflask {__version__}\nPython {_PYTHON}")
             sys.exit(0)
-        file = values.pop("--env-file", os.environ.get("FLASK_ENV_FILE"))
+        file = values.pop(
+            "--env-file", os.environ.get("FLASK_ENV_FILE") or None)
         if file is not None and not os.path.isfile(file):
             raise UsageError(f"There is no file {file!r} for --env-file.")
         if file is not None or info.load_dotenv_defaults:
@@ -11971,7 +12041,7 @@ def _vendor(directory: str, force=False):
     target = os.path.realpath(directory)
     if not target.endswith(".py"):
         target = os.path.join(target, os.path.basename(__file__))
-    if target == os.path.realpath(__file__):
+    if os.path.exists(target) and os.path.samefile(target, __file__):
         raise UsageError(f"{target} is the file that runs; name another.")
     try:
         if os.path.exists(target):
@@ -11982,9 +12052,11 @@ def _vendor(directory: str, force=False):
                 raise UsageError(f"{target} is {state}. Look into it; --force"
                                  " replaces it.")
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
+        # A full disk must not leave half of a module.
+        with open(f"{target}.new", "wb") as file:
             file.write(f"# microflask {version}, vendored; sha256 of what"
                        f" follows: {checksum}\n".encode() + text)
+        os.replace(f"{target}.new", target)
     except OSError as error:
         raise UsageError(f"Can't write {target}: {error.strerror}.") from None
     print(f"Wrote {target}: microflask {version}, sha256 {checksum}")

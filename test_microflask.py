@@ -9543,6 +9543,11 @@ def test_source_of_a_user_reaches_no_secrets():  # J8
     assert microflask.Template("{{7*7}} {% x %}").render() == "{{7*7}} {% x %}"
 
 
+def test_values_may_import_what_they_need():
+    template = microflask.Template("${d.strftime('%Y')} ${f'{d:%d}'} ${d.timetuple()[1]} ${r.sub('<\\\\1>', 'ab')}")
+    assert template.render(d=datetime.datetime(2024, 5, 6), r=re.compile("(b)")) == "2024 06 5 a&lt;b&gt;"
+
+
 def test_nothing_but_a_few_builtins_is_there():
     for name in ("open", "eval", "exec", "compile", "getattr", "setattr",
                  "type", "object", "vars", "globals", "locals", "input",
@@ -9551,7 +9556,7 @@ def test_nothing_but_a_few_builtins_is_there():
         result = page_outcome(microflask.Template(f"${{{name}()}}").render)
         assert result[0] == "UndefinedError"
     functions = microflask.Template("x")._functions
-    assert functions[0].__globals__["__builtins__"] == {}
+    assert functions[0].__globals__["__builtins__"] == {"__import__": __import__}
 
 
 def test_no_code_comes_from_names(tmp_path):  # J6
@@ -16726,7 +16731,7 @@ def test_streams_end_their_context_however_they_end():
         finally:
             log.append("closed" if microflask.has_request_context() else "too late")
     app.add_url_rule("/s", "s", lambda: microflask.stream_with_context(generate()))
-    told = [("request", "NoneType"), ("context", "NoneType")]
+    told = [("request", "GeneratorExit"), ("context", "GeneratorExit")]
     log.clear()
     body = app(environ_of("GET /s"), lambda *args: None)    # The client goes away.
     assert next(iter(body)) == b"a" and log == []
@@ -16742,6 +16747,26 @@ def test_streams_end_their_context_however_they_end():
     assert answer(app, environ_of("HEAD /s"))[2] == b""     # Never started.
     assert log[-2:] == told
     assert not microflask.has_app_context()
+
+
+def clients_and_contexts(f):
+    """Return what is current while a client keeps a request that came inside of a context."""
+    app = f.Flask("x", root_path=HERE)
+    app.add_url_rule("/", "index", lambda: "")
+    with app.test_client() as client:
+        with app.app_context():
+            f.g.kept = 1
+            client.get("/")
+            inside = [f.has_request_context(), f.g.get("kept")]
+        inside.append(f.has_request_context())
+        client.get("/")
+    return inside, f.has_request_context(), f.has_app_context()
+
+
+# ORACLE
+test_clients_keep_requests_beyond_a_context = oracle_values([
+    (clients_and_contexts, ([True, 1, True], False, False)),
+])
 
 
 def test_streams_may_be_read_in_another_thread():
@@ -17730,6 +17755,24 @@ def test_commands_are_named_as_click_does(name, expected):
     assert microflask.AppGroup("x").command()(f).name == expected
     if FLASK is not None and sys.version_info >= (3, 10):    # 3.9 has an older click.
         assert importlib.import_module("click").command()(f).name == expected
+
+
+@pytest.mark.parametrize("f", [lambda help="x": 0, lambda no_color=False, color=True: 0])
+def test_commands_name_parameters_that_collide(f, capsys):
+    with pytest.raises(SystemExit) as ending:
+        microflask.Command("show", f).main([], "show")
+    assert ending.value.code == 2
+    assert "The parameters of 'show' need other names: argument --" in capsys.readouterr().err
+
+
+def test_commands_are_not_clicks():
+    def clicked():
+        """Do nothing."""
+    clicked.__click_params__ = []
+    with pytest.raises(TypeError, match="leave click's decorators out"):
+        microflask.AppGroup("x").command()(clicked)
+    with pytest.raises(TypeError, match="is no command of this file"):
+        microflask.AppGroup("x").add_command(clicked)
 
 
 def test_commands_take_lists_and_flags_from_the_environment(app):
@@ -21775,6 +21818,61 @@ def test_command_line_of_a_copy_knows_its_own_app(tmp_path, init):
         assert "/here" in done.stdout, done.stderr
 
 
+def test_command_line_never_vendors_into_itself(tmp_path):
+    copy_ = tmp_path / "one.py"
+    shutil.copy(microflask.__file__, copy_)
+    os.link(copy_, tmp_path / "other.py")
+    before = copy_.read_bytes()
+    done = subprocess.run([sys.executable, "one.py", "vendor", "other.py"], cwd=tmp_path,
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and "is the file that runs" in done.stderr
+    assert copy_.read_bytes() == before
+
+
+def test_server_never_removes_a_file_that_is_no_socket(tmp_path):
+    (tmp_path / "precious").write_text("text")
+    with pytest.raises(OSError, match="Can't listen on unix:.*precious: "):
+        microflask.make_server(f"unix:{tmp_path}/precious", 0, None)
+    assert (tmp_path / "precious").read_text() == "text"
+
+
+def test_server_starts_once():
+    server = microflask.make_server("127.0.0.1", 0, echo_environ).start()
+    server.stop()
+    with pytest.raises(RuntimeError, match="has been stopped; make a new one"):
+        server.start()
+
+
+def test_server_asks_the_app_nothing_after_it_stopped(capfd):
+    asked = []
+
+    def slow(environ, start_response):
+        asked.append(environ["PATH_INFO"])
+        time.sleep(0.2)
+        start_response("200 OK", [])
+        return [b"x"]
+    with serving(slow) as talk, contextlib.ExitStack() as stack:
+        for number in range(5):
+            stack.enter_context(talk.open(got(b"/%d" % number) * 2))
+        assert eventually(lambda: asked)
+        talk.server.stop()
+        before = len(asked)
+        time.sleep(0.5)
+        assert len(asked) == before < 5
+
+
+def test_dotenv_reads_what_notepad_saved(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfNOTEPAD_WAS=here\n")
+    monkeypatch.delenv("NOTEPAD_WAS", raising=False)
+    assert microflask.load_dotenv(tmp_path / ".env", load_defaults=False)
+    assert os.environ.pop("NOTEPAD_WAS") == "here"
+
+
+@pytest.mark.parametrize("text", [" \n", "\n", "A ", "A= ", "A=${", "A=x ", "export ", "A='", '"'])
+def test_dotenv_takes_linear_time(text):
+    doubles_linearly(lambda n: microflask._env_values(text * (n // len(text)) + "x"))
+
+
 def test_server_names_the_certificate_that_is_missing(tmp_path):
     files = (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
     with pytest.raises(OSError, match=r"Can't read '.*cert.pem' and '.*key.pem': No such file"):
@@ -22403,7 +22501,7 @@ def test_file_keeps_functions_short():
 
 
 def test_file_stays_below_its_ceiling():
-    assert SOURCE.count("\n") <= 12126
+    assert SOURCE.count("\n") <= 12238
     assert max(map(len, SOURCE.splitlines())) <= 79
     assert SOURCE.isascii()
 
