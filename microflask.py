@@ -12089,9 +12089,9 @@ def _own_names():
         return [spec.name]
     names = {_module_in(__file__)[1], os.path.basename(__file__)[:-3]}
     # Below this folder any folder is a package, with or without __init__.py.
-    path = os.path.relpath(os.path.realpath(__file__)[:-3])
-    if not path.startswith(os.pardir):
-        names.add(path.replace(os.sep, "."))
+    path, here = os.path.realpath(__file__)[:-3], os.path.realpath("")
+    if path.startswith(os.path.join(here, "")):
+        names.add(os.path.relpath(path, here).replace(os.sep, "."))
     return names
 
 

@@ -14309,6 +14309,47 @@ def test_error_page_shows_what_is_no_secret(app):
     assert '<p class="message">&#39;customer_name&#39;</p>' in text
 
 
+def test_error_page_hides_secrets_inside_of_values(app):
+    app.config.update(DATABASE={"password": "of-the-database"}, API_TOKEN=b"as-bytes",
+                      SECRET_KEY_FALLBACKS=["an-old-key"])
+
+    @app.route("/", methods=["POST"])
+    def index():
+        login, body = microflask.request.authorization, microflask.request.get_json()
+        fail(error=ValueError(" ".join([
+            "of-the-database", "as-bytes", "an-old-key", login.password, body["user"]["token"]])))
+
+    login = base64.b64encode(b"ann:of-the-login").decode()
+    _, _, text = debugged(app, "POST /", {
+        "Authorization": f"Basic {login}", "Content-Type": "application/json"},
+        body=b'{"user": {"name": "ann", "token": "in-the-json"}}')
+    assert "<p class=\"message\">(hidden) (hidden) (hidden) (hidden) (hidden)</p>" in text
+    for secret in ("of-the-database", "as-bytes", "an-old-key", "of-the-login", "in-the-json"):
+        assert secret not in text
+
+
+def test_error_page_shows_control_characters(app):
+    app.add_url_rule("/", "index", lambda: fail(error=ValueError("a\x1b[31m\0b\tc")))
+    for accept in ("text/html", "*/*"):
+        text = debugged(app, headers={"Accept": accept})[2]
+        assert "a\\x1b[31m\\x00b\tc" in text and "\x1b" not in text and "\0" not in text
+
+
+def test_error_page_that_fails_hides_no_error(app, monkeypatch):
+    monkeypatch.setattr(microflask, "_Report", lambda *args: 1 / 0)
+    app.add_url_rule("/", "index", lambda: fail(error=ValueError("the real one")))
+    with pytest.raises(ValueError, match="the real one"):
+        debugged(app)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: type("Retry", (Exception,), {"exceptions": (OSError, ValueError)})(),
+    lambda: SyntaxError("wrong", ("no such file", 10**9, 1, "text")),
+    lambda: caught(eval, "x", {}, {None: 1})])
+def test_error_page_stands_odd_errors(make):
+    assert "<h1>" in report(make())
+
+
 def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
     app.config["API_TOKEN"] = "a-token-of-the-app"
 
@@ -14347,6 +14388,9 @@ def test_error_page_hides_secrets_wherever_their_values_turn_up(app):
     (False, {"HTTP_HOST": "localhost.evil.example"}), (False, {"HTTP_HOST": ""}),
     (False, {"HTTP_X_FORWARDED_FOR": "1.2.3.4"}),
     (False, {"HTTP_X_FORWARDED_FOR": "127.0.0.1, 1.2.3.4"}),
+    (True, {"HTTP_X_FORWARDED_HOST": "localhost:3000"}),
+    (False, {"HTTP_X_FORWARDED_HOST": "shop.example"}), (False, {"HTTP_VIA": "1.1 nginx"}),
+    (False, {"HTTP_CF_CONNECTING_IP": "1.2.3.4"}), (False, {"HTTP_TRUE_CLIENT_IP": "1.2.3.4"}),
     (False, {"HTTP_FORWARDED": "for=127.0.0.1"}), (False, {"HTTP_X_REAL_IP": "127.0.0.1"}),
     (True, {"SERVER_NAME": "Box.lan", "HTTP_HOST": "box.lan:5000"}),
     (True, {"werkzeug.proxy_fix.orig": {"HTTP_HOST": None}}),
