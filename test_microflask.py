@@ -3857,6 +3857,10 @@ def test_www_authenticate_is_in_no_cycle():
 test_user_agent = oracle_values([  # ORACLE
     ("UserAgent('curl/8').string", "curl/8"),
     ("str(UserAgent('curl/8'))", "curl/8"),
+    ("parse_range_header('bytes=0-4').make_content_range(10).stop", 5),
+    ("parse_range_header('bytes=90-').make_content_range(10)", None),
+    ("parse_range_header('bytes=-3').to_content_range_header(10)", "bytes 7-9/10"),
+    ("parse_range_header('bytes=0-1,3-4').to_content_range_header(10)", None),
     ("UserAgent('curl/8').browser", None),
     ("UserAgent('curl/8').platform", None),
 ])
@@ -14344,8 +14348,7 @@ def test_error_page_that_fails_hides_no_error(app, monkeypatch):
 
 @pytest.mark.parametrize("make", [
     lambda: type("Retry", (Exception,), {"exceptions": (OSError, ValueError)})(),
-    lambda: SyntaxError("wrong", ("no such file", 10**9, 1, "text")),
-    lambda: caught(eval, "x", {}, {None: 1})])
+    lambda: SyntaxError("wrong", ("no such file", 10**9, 1, "text"))])
 def test_error_page_stands_odd_errors(make):
     assert "<h1>" in report(make())
 
