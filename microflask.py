@@ -402,11 +402,12 @@ _unquote = functools.partial(unquote, errors="percent")
 
 def _query_pairs(query):
     """Return the fields of a query or form: "a=x+y&b" has "x y" and ""."""
-    fields = [field.partition("=") for field in
-              query.replace("+", " ").split("&") if field]
+    fields = [(name, value)
+              for field in query.replace("+", " ").split("&") if field
+              for name, _, value in [field.partition("=")]]
     if "%" not in query:
-        return [(name, value) for name, _, value in fields]
-    return [(_unquote(name), _unquote(value)) for name, _, value in fields]
+        return fields
+    return [(_unquote(name), _unquote(value)) for name, value in fields]
 
 
 def _urlencode(pairs):
@@ -655,8 +656,10 @@ def parse_options_header(value: str | None) -> tuple[str, dict[str, str]]:
     """Return a value and its options: 'a/b; C="d"' is "a/b", {"c": "d"}."""
     main, _, rest = (value or "").partition(";")
     main = main.strip(" \t")
-    options = {}
-    for name, text, closed in _OPTION_RE.findall(rest if main else ""):
+    options: dict[str, str] = {}
+    if not (main and rest):
+        return main, options
+    for name, text, closed in _OPTION_RE.findall(rest):
         if text[:1] == '"' and not closed:
             break
         if name.endswith("*"):
@@ -713,8 +716,31 @@ def _cookie_quote(value):
 
 
 @functools.lru_cache(maxsize=64)
-def _cookie_path(path):
-    return quote(_head_text(path, "location"), safe="%!$&'()*+,/:=@")
+def _cookie_name(key):
+    return _head_text(_to_wsgi(key), "cookie name")
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _cookie_settings(secure, httponly, path, samesite, partitioned):
+    """Return the part of a cookie that is the same each time."""
+    if path is not None:
+        path = quote(_head_text(path, "location"), safe="%!$&'()*+,/:=@")
+    samesite = samesite and samesite.title()
+    if samesite not in (None, "Strict", "Lax", "None"):
+        raise ValueError(f"samesite={samesite!r}: use Strict, Lax or None.")
+    return "".join([_cookie_attribute(name, setting) for name, setting in {
+        # Browsers refuse the last two without the first.
+        "Secure": bool(secure or partitioned or samesite == "None"),
+        "HttpOnly": httponly, "Path": path, "SameSite": samesite,
+        "Partitioned": partitioned}.items()])
+
+
+def _cookie_attribute(name, setting):
+    if setting is None or setting is False:
+        return ""
+    if setting is True:
+        return f"; {name}"
+    return f"; {name}={_head_text(setting, 'cookie attribute')}"
 
 
 def dump_cookie(
@@ -728,32 +754,24 @@ def dump_cookie(
         max_age = _seconds(max_age)
         if expires is None and sync_expires:
             expires = time.time() + max_age
-    if expires is not None and not isinstance(expires, str):
-        expires = http_date(expires)
-    if path is not None:
-        path = _cookie_path(path)
-    if domain:
-        domain = _encode_idna(domain.partition(":")[0].lstrip("."))
-    samesite = samesite and samesite.title()
-    if samesite not in (None, "Strict", "Lax", "None"):
-        raise ValueError(f"samesite={samesite!r}: use Strict, Lax or None.")
-    # Browsers refuse both without it.
-    secure = bool(secure or partitioned or samesite == "None")
-    is_host = key.lower().startswith("__host-")
-    if (key.lower().startswith(("__host-", "__secure-")) and not secure
-            or is_host and (domain or path != "/")):
+    cookie = f"{_cookie_name(key)}={_cookie_quote(value)}"
+    settings = _cookie_settings(secure, httponly, path, samesite, partitioned)
+    folded = key.lower()
+    if (folded.startswith(("__host-", "__secure-"))
+            and "; Secure" not in settings
+            or folded.startswith("__host-") and (domain or path != "/")):
         raise ValueError(f"The name {key!r} asks for secure=True; and __Host-"
                          " for path='/' and no domain as well.")
-    name = _head_text(_to_wsgi(key), "cookie name")
-    cookie = f"{name}={_cookie_quote(value)}"
-    for name, setting in {
-            "Domain": domain or None, "Expires": expires, "Max-Age": max_age,
-            "Secure": secure, "HttpOnly": httponly, "Path": path,
-            "SameSite": samesite, "Partitioned": partitioned}.items():
-        if setting is True:
-            cookie += f"; {name}"
-        elif setting is not None and setting is not False:
-            cookie += f"; {name}={_head_text(setting, 'cookie attribute')}"
+    if domain:
+        domain = _encode_idna(domain.partition(":")[0].lstrip("."))
+        cookie += _cookie_attribute("Domain", domain or None)
+    if expires is not None:
+        if not isinstance(expires, str):
+            expires = http_date(expires)
+        cookie += _cookie_attribute("Expires", expires)
+    if max_age is not None:
+        cookie += f"; Max-Age={max_age}"
+    cookie += settings
     if max_size and len(cookie) > max_size:
         warnings.warn(
             f"The {key!r} cookie is too large, {len(cookie)} bytes: browsers"
@@ -797,6 +815,12 @@ def generate_etag(data: bytes) -> str:
 default_exceptions: dict = {}
 
 
+# The same few again and again: whoever looks for holes asks for them.
+@functools.lru_cache(maxsize=64, typed=True)
+def _paragraph(text):
+    return f"<p>{escape(text)}</p>".replace("\n", "<br>")
+
+
 class HTTPException(Exception):
     """An error with a status code, which is also the WSGI app of its page."""
 
@@ -815,19 +839,20 @@ class HTTPException(Exception):
             default_exceptions.setdefault(code, cls)
 
     def __init__(self, description: Any = None, response: Any = None) -> None:
-        super().__init__()
+        self.args = ()
         if description is not None:
             self.description = description
         self.response = response
 
     def get_description(self, environ: Any = None, scope: Any = None) -> str:
         """Return the description as an HTML paragraph."""
-        text = "" if self.description is None else escape(self.description)
-        return f"<p>{text}</p>".replace("\n", "<br>")
+        text = self.description
+        return _paragraph(text if isinstance(text, str) else
+                          "" if text is None else escape(text))
 
     def get_body(self, environ: Any = None, scope: Any = None) -> str:
         """Return the HTML page."""
-        name = escape(self.name)
+        name = _escaped(self.name)
         return (f"<!doctype html>\n<html lang=en>\n<title>{self.code} {name}"
                 f"</title>\n<h1>{name}</h1>\n"
                 f"{self.get_description(environ)}\n")
@@ -1029,22 +1054,22 @@ class Aborter:
 
 def iter_multi_items(mapping: Any) -> Any:
     """Iterate over all pairs; a list, tuple or set stands for its items."""
+    if not hasattr(mapping, "items"):
+        return iter(mapping)
     if isinstance(mapping, MultiDict):
         return mapping.items(multi=True)
-    if hasattr(mapping, "items"):
-        return ((key, value) for key, values in mapping.items()
-                for value in _several(values))
-    return iter(mapping)
+    return ((key, value) for key, values in mapping.items()
+            for value in _several(values))
 
 
 def _values_by_key(mapping: Any) -> dict:
     """Return the values of each key."""
-    lists: dict = {}
-    for key, value in iter_multi_items(mapping):
-        if key in lists:
-            lists[key].append(value)
-        else:
-            lists[key] = [value]
+    pairs = [*iter_multi_items(mapping)]
+    lists = {key: [value] for key, value in pairs}
+    if len(lists) < len(pairs):     # A key came again.
+        lists = {}
+        for key, value in pairs:
+            lists.setdefault(key, []).append(value)
     return lists
 
 
@@ -1294,13 +1319,22 @@ def parse_cookie(header: Any, cls: Any = None) -> Any:
 _BODY_KEYS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
+@functools.lru_cache(maxsize=256)
+def _header_name(name):
+    """Return a name that may enter a head, and what its value is."""
+    name = _head_text(name, "header name")
+    is_iri = name.lower() in ("location", "content-location")
+    return name, "location" if is_iri else "header value"
+
+
 def _pair(name: str, value: Any, options: Any = None) -> Any:
     if options:
         value = dump_options_header(value, {
             key.replace("_", "-"): option for key, option in options.items()})
-    name = _head_text(name, "header name")
-    iri = name.lower() in ("location", "content-location")
-    return name, _head_text(value, "location" if iri else "header value")
+    name, kind = _header_name(name)
+    if type(value) is str and value.isascii() and value.isprintable():
+        return name, value
+    return name, _head_text(value, kind)
 
 
 class Headers(_Repeated):
@@ -2065,7 +2099,10 @@ class LimitedStream(io.RawIOBase):
 
     def readall(self) -> bytes:
         """Return the rest."""
-        return b"".join(iter(lambda: self._take(self._left), b""))
+        blocks = []
+        while block := self._take(self._left):
+            blocks.append(block)
+        return b"".join(blocks)
 
     def _take(self, wanted):
         if not wanted and (self._left or not self._is_max):
@@ -2382,8 +2419,9 @@ class FormDataParser:
 
 
 def _part_names(headers):
-    disposition = _WINDOWS_FOLDER_RE.sub(
-        r"\1", headers.get("Content-Disposition", ""))
+    disposition = headers.get("Content-Disposition", "")
+    if "\\" in disposition:
+        disposition = _WINDOWS_FOLDER_RE.sub(r"\1", disposition)
     options = {name.lower(): unquote_header_value(value).replace("%22", '"')
                for name, value in _PART_OPTION_RE.findall(disposition)}
     if "name" not in options:
@@ -2457,7 +2495,7 @@ class _MultipartBody:
         head = buffer[:match.start()].decode("utf-8", "replace")
         del buffer[:match.end() - self._start]
         head = head.replace(line_end + " ", " ").replace(line_end + "\t", " ")
-        if re.search("[\r\n]", head.replace(line_end, "")):
+        if not {"\r", "\n"}.isdisjoint(head.replace(line_end, "")):
             raise BadRequest("The head of a part has two kinds of line ends.")
         pairs = [line.partition(":") for line in head.split(line_end)]
         return Headers._of([(name.strip(" \t"), value.strip(" \t"))
