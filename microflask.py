@@ -2720,11 +2720,11 @@ def _proxy(name, message) -> Any:
     return kind(_cv_app, name, unbound_message=message)
 
 
-def _shortcuts(proxy, cls):
+def _shortcuts(proxy, target, cls):
     """Give a proxy fast properties; where one fails, __getattr__ is asked."""
     for name in {*dir(cls), *cls.__annotations__}:
         if not name.startswith("_"):
-            def get(self, read=operator.attrgetter(f"_request.{name}")):
+            def get(self, read=operator.attrgetter(f"{target}.{name}")):
                 return read(_cv_app.get(None))
             setattr(type(proxy), name, property(get))
 
@@ -2884,7 +2884,8 @@ class cached_property:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        value = instance.__dict__[self.name] = self.fget(instance)
+        value = self.fget(instance)
+        setattr(instance, self.name, value)
         return value
 
 
@@ -3000,8 +3001,8 @@ class Request(_Message):
         self.environ.get("PATH_INFO", "")).lstrip("/"))
     query_string = cached_property(lambda self: self.environ.get(
         "QUERY_STRING", "").encode("latin-1", "replace"))
-    _query = cached_property(
-        lambda self: self.query_string.decode("utf-8", "replace"))
+    _query = property(
+        lambda self: _from_wsgi(self.environ.get("QUERY_STRING", "")))
     full_path = cached_property(lambda self: f"{self.path}?{self._query}")
     host = cached_property(
         lambda self: get_host(self.environ, self.trusted_hosts))
@@ -3017,8 +3018,9 @@ class Request(_Message):
     content_length = cached_property(
         lambda self: get_content_length(self.environ))
     content_type = _header("Content-Type")
-    _media_type = _header("Content-Type", parse_options_header)
-    mimetype = property(lambda self: self._media_type[0].lower())
+    _media_type = cached_property(
+        lambda self: parse_options_header(self.environ.get("CONTENT_TYPE")))
+    mimetype = cached_property(lambda self: self._media_type[0].lower())
     mimetype_params = property(lambda self: self._media_type[1])
     user_agent = cached_property(
         lambda self: self.user_agent_class(self.headers.get("User-Agent", "")))
@@ -3096,8 +3098,8 @@ class Request(_Message):
                 self.mimetype_params)
         else:
             form = files = self.parameter_storage_class()
-        vars(self).update(
-            stream=stream, form=form, files=files, _form_is_read=True)
+        self.stream, self.form, self.files = stream, form, files
+        self._form_is_read = True
 
     def get_json(self, force: bool = False, silent: bool = False,
                  cache: bool = True) -> Any:
@@ -3148,7 +3150,7 @@ for _parse, _names in {
         _attribute.name = _name.lower().replace("-", "_")
         setattr(Request, _attribute.name, _attribute)
 
-_shortcuts(request, Request)
+_shortcuts(request, "_request", Request)
 
 
 # =============================================================================
@@ -3168,6 +3170,7 @@ _ENTITY_HEADERS = {
     "content-md5", "content-range", "content-type", "last-modified"}
 _LOCATIONS = {"location", "content-location"}
 _WITHOUT_BODY = {204, 205, 304, *range(100, 200)}
+_TEXTS = (str, bytes, bytearray)
 
 
 @functools.lru_cache(maxsize=64)
@@ -3293,8 +3296,6 @@ class Response(_Message):
     automatically_set_content_length = True
     max_cookie_size = _setting("MAX_COOKIE_SIZE", 4093)
 
-    _on_close: Any = ()
-
     def __init__(self, response: Any = None, status: Any = None,
                  headers: Any = None, mimetype: str | None = None,
                  content_type: str | None = None,
@@ -3304,16 +3305,18 @@ class Response(_Message):
         if content_type is not None:
             content_type = _head_text(content_type)
         else:
-            if mimetype is None and not (
-                    headers and "Content-Type" in headers):
+            if mimetype is None and (
+                    headers is None or "Content-Type" not in headers):
                 mimetype = self.default_mimetype
-            content_type = mimetype and _with_charset(mimetype)
+            if mimetype:
+                content_type = _with_charset(mimetype)
         new = [("Content-Type", content_type)] if content_type else []
-        if isinstance(response, (str, bytes, bytearray)):
-            body = _encoded(response)
+        if isinstance(response, _TEXTS):
+            body = (response.encode() if type(response) is str
+                    else _encoded(response))
             response = [body]
             if self.automatically_set_content_length:
-                new.append(("Content-Length", str(len(body))))
+                new.append(("Content-Length", f"{len(body)}"))
         self.response: Any = [] if response is None else response
         if headers is None:
             headers = Headers()
@@ -3322,9 +3325,11 @@ class Response(_Message):
             for pair in new:
                 headers._replace(pair[0], [pair])
         self.headers: Any = headers
-        self._status, self._status_code = _status_line(
-            self.default_status if status is None else status)
+        self._status, self._status_code = "200 OK", 200
+        if status is not None or self.default_status != 200:
+            self._set_status(self.default_status if status is None else status)
         self.direct_passthrough = direct_passthrough
+        self._on_close: Any = ()
 
     def __repr__(self) -> str:
         if self.is_sequence:
@@ -3516,12 +3521,12 @@ class Response(_Message):
         """Return a copy of the headers, put right to be sent."""
         headers, has_length = Headers(), False
         headers._list = pairs = [*self.headers._list]
-        for index, (name, value) in enumerate(pairs):
+        for name, value in pairs:
             folded = name.lower()
             if folded == "content-length":
                 has_length = True
             elif folded in _LOCATIONS:
-                pairs[index] = name, _uri(value)
+                pairs[pairs.index((name, value))] = name, _uri(value)
         status = self._status_code
         if status == 205:
             headers["Content-Length"] = 0
@@ -3539,17 +3544,24 @@ class Response(_Message):
         if (environ["REQUEST_METHOD"] == "HEAD"
                 or self._status_code in _WITHOUT_BODY):
             return ClosingIterator((), self.close)
-        if not self._on_close and type(self).close is Response.close:
-            if self.direct_passthrough:
-                return self.response
-            if type(self.response) is list:
+        is_plain = type(self) is Response   # Nobody overrides its methods.
+        if self._on_close or not (
+                is_plain or type(self).close is Response.close):
+            return ClosingIterator(self.iter_encoded(), self.close)
+        body = self.response
+        if self.direct_passthrough:
+            return body
+        if type(body) is not list:
+            return ClosingIterator(self.iter_encoded(), self.close)
+        for chunk in body:
+            if not is_plain or type(chunk) is not bytes:
                 return list(self.iter_encoded())
-        return ClosingIterator(self.iter_encoded(), self.close)
+        return [*body]
 
     def get_wsgi_response(self, environ: dict) -> tuple:
         """Return (body, status, list of headers) as they are sent."""
-        headers = self.get_wsgi_headers(environ).to_wsgi_list()
-        return self.get_app_iter(environ), self._status, headers
+        headers = self.get_wsgi_headers(environ)
+        return self.get_app_iter(environ), self._status, headers._list
 
     def __call__(self, environ: dict, start_response: Any) -> Any:
         body, status, headers = self.get_wsgi_response(environ)
@@ -3852,7 +3864,7 @@ class RuleFactory:
 class Rule(RuleFactory):
     """A pattern for paths, the endpoint it leads to, and conditions."""
 
-    provide_automatic_options = False
+    provide_automatic_options = _spans = False
     _map: Any = None
 
     def __init__(self, string: str, defaults: Any = None,
@@ -3934,8 +3946,12 @@ class Rule(RuleFactory):
                 self._add(kind or "default", arguments or "", name)
         self._shape = "".join([f"<{data}>" if converter else data
                                for converter, data in self._trace])
+        if self._converters:
+            self._look_for_fixed_texts()
+
+    def _look_for_fixed_texts(self):
+        """Find what is fixed in each part, and its place: all, front, end."""
         parts = self._parts()
-        # What is fixed in each part, and the places: whole, front, end.
         self._fixed = ["".join([data for converter, data in part
                                 if not converter]) for part in parts]
         self._places: list[tuple] = []
@@ -4192,7 +4208,8 @@ class MapAdapter:
                  subdomain: str | None = None) -> None:
         self.map, self.environ, self._name = map, environ, server_name
         if environ is not None:
-            self.path_info = _from_wsgi(environ.get("PATH_INFO", ""))
+            path = environ.get("PATH_INFO", "")
+            self.path_info = path if path.isascii() else _from_wsgi(path)
             self.default_method = environ["REQUEST_METHOD"]
         if subdomain is not None:
             self.subdomain = subdomain
@@ -4229,19 +4246,20 @@ class MapAdapter:
         Raises NotFound, MethodNotAllowed or RequestRedirect.
         """
         map = self.map
-        domain = self.server_name if map.host_matching else self.subdomain
-        domain = f"{domain}|" if domain else ""
-        if path_info is None:
-            path_info = self.path_info
-        path = "/" + path_info.lstrip("/") if path_info else ""
-        method = method.upper() if method else self.default_method
         allowed: list = []
-        found = map._find(domain + path, method, allowed)
+        path = self.path_info if path_info is None else path_info
+        if path:
+            path = "/" + path.lstrip("/")
+        method = method.upper() if method else self.default_method
+        domain = self.server_name if map.host_matching else self.subdomain
+        if domain:
+            domain += "|"
+        found = map._find((domain or "") + path, method, allowed)
         if found is None:
-            self._refuse(domain, path, method, allowed, query_args)
-        rule, values, missing = found
-        if missing:
-            self._move(path + missing, query_args)
+            self._refuse(domain or "", path, method, allowed, query_args)
+        rule, values, misses_slash = found
+        if misses_slash:
+            self._move(path + "/", query_args)
         if map._may_redirect:
             self._redirect(rule, values, method, query_args)
         return rule if return_rule else rule.endpoint, values
@@ -4253,7 +4271,7 @@ class MapAdapter:
             path = re.sub("/{2,}", "/", path)
             found = map._find(domain + path, method, allowed)
             if found is not None and found[0].merge_slashes:
-                self._move(path + found[2], query_args)
+                self._move(path + "/" * found[2], query_args)
         raise MethodNotAllowed(sorted({*allowed})) if allowed else NotFound()
 
     def _move(self, path, query_args):
@@ -4430,7 +4448,7 @@ class Map:
                 self._index_static(rule)
 
     def _index_static(self, rule):
-        path = "/".join(rule._fixed)
+        path = rule._shape[:-1] if rule.is_branch else rule._shape
         ends = 2 if rule.is_branch or not rule.strict_slashes else 1
         for end in ("", "/")[:ends]:
             rules = [*self._static.get(path + end, ()), rule]
@@ -4479,25 +4497,28 @@ class Map:
         self._ranked = len(rules)
 
     def _find(self, text, method, allowed):
-        """Return (rule, values, the slash that is missing), or None.
+        """Return (rule, values, whether a slash is missing), or None.
 
         `allowed` collects the methods of rules that know the path.
         """
-        found = self._first(self._static.get(text, ()), text, method, allowed)
+        rules, found = self._static.get(text), None
+        if rules is not None:
+            found = self._first(rules, text, method, allowed)
         if found is None and self._shapes:
             found = self._first(self._dynamic(text), text, method, allowed)
         return found
 
     def _first(self, rules, text, method, allowed):
         for rule in rules:
-            values = (rule._read(text) if rule._converters
-                      else dict(rule.defaults or ()))
+            values = rule._read(text) if rule._converters else (
+                {**rule.defaults} if rule.defaults else {})
             if values is None:
                 continue
-            missing = rule.is_branch and text[-1:] != "/"
+            misses_slash = rule.is_branch and not text.endswith("/")
             if rule.methods is None or method in rule.methods:
-                return rule, values, "/" * (missing and rule.strict_slashes)
-            allowed += () if missing else rule.methods
+                return rule, values, misses_slash and rule.strict_slashes
+            if not misses_slash:
+                allowed += rule.methods
         return None
 
     def update(self) -> dict:
@@ -4547,7 +4568,8 @@ class Map:
 
         With a server_name the subdomain is what the Host has in front of it.
         """
-        environ = getattr(environ, "environ", environ)
+        if type(environ) is not dict:
+            environ = getattr(environ, "environ", environ)
         return MapAdapter(self, environ, server_name, subdomain)
 
     def __repr__(self) -> str:
