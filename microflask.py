@@ -6788,10 +6788,10 @@ class SecureCookieSessionInterface(SessionInterface):
         key = app.secret_key
         if not key:
             return None
-        fallbacks = _key_list(app.config["SECRET_KEY_FALLBACKS"] or ())
-        return _cookie_serializer(
-            (*fallbacks, key), self.salt, self.serializer,
-            self.key_derivation, self.digest_method)
+        fallbacks = app.config["SECRET_KEY_FALLBACKS"]
+        keys = (*_key_list(fallbacks), key) if fallbacks else (key,)
+        return _cookie_serializer(keys, self.salt, self.serializer,
+                                  self.key_derivation, self.digest_method)
 
     def open_session(self, app: Any, request: Any) -> Any:
         """Return the session of the cookie, a new one, or None."""
@@ -6814,13 +6814,17 @@ class SecureCookieSessionInterface(SessionInterface):
             if "Vary" in response.headers:
                 response.vary.add("Cookie")
             else:
-                response.headers["Vary"] = "Cookie"
+                response.headers.add("Vary", "Cookie")
         if not changed:
             return
         name = self.get_cookie_name(app)
         options: Any = {
-            option: getattr(self, f"get_cookie_{option}")(app) for option in (
-                "domain path secure httponly samesite partitioned".split())}
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "httponly": self.get_cookie_httponly(app),
+            "samesite": self.get_cookie_samesite(app),
+            "partitioned": self.get_cookie_partitioned(app)}
         if not session:
             response.delete_cookie(name, **options)
             return
@@ -6859,13 +6863,11 @@ def _weak(thing, forget):
 
 
 def _is_async(function):
-    if type(function) is types.FunctionType:    # nearly always
-        return bool(function.__code__.co_flags & 0x80)
-    function = getattr(function, "__func__", function)
-    while isinstance(function, functools.partial):
-        function = function.func
-    code = getattr(function, "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & 0x80)    # CO_COROUTINE
+    try:
+        return function.__code__.co_flags & 0x80 != 0   # CO_COROUTINE
+    except AttributeError:
+        return (isinstance(function, functools.partial)
+                and _is_async(function.func))
 
 
 class Signal:
@@ -9196,19 +9198,18 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = _missing
     _flashes: list | None = None
-    _lender: AppContext | None = None   # whose request it is, if not its own
-    _shared: AppContext | None = None   # whose g it is, if not its own
-    _kept = 0                           # streams that still run
-    _after_request_functions: Any = ()
+    _lender: AppContext | None      # whose request it is, if not its own
+    _shared: AppContext | None      # whose g it is, if not its own
 
     def __init__(self, app: Any, environ: dict | None = None,
                  request: Any = None, session: Any = None) -> None:
-        self.app = app
-        if environ is not None and request is None:
+        if request is None and environ is not None:
             request = app.request_class(environ)
-        self._request = request
-        self._session = session
+        self.app, self._request, self._session = app, request, session
+        self._lender = self._shared = None
         self._tokens: list = []
+        self._kept = 0              # streams that still run
+        self._after_request_functions: Any = ()
 
     @property
     def has_request(self) -> bool:
@@ -9239,7 +9240,6 @@ class AppContext:
         """Return the URL map as this request sees it, or None."""
         owner = self if self._lender is None else self._owner()
         if owner._url_adapter is _missing:
-            owner._url_adapter = None    # Stays so when the host is refused.
             owner._url_adapter = self.app.create_url_adapter(owner._request)
         return owner._url_adapter
 
@@ -9266,15 +9266,13 @@ class AppContext:
             owner._session = session
         return owner._session
 
-    def _session_to_save(self):
-        """Return the session if it was opened or may need a fresh cookie."""
-        cookies = self._session is None and self._request.environ.get(
-            "HTTP_COOKIE")
-        if (cookies and self.app.config["SESSION_REFRESH_EACH_REQUEST"]):
+    def _session_to_refresh(self, cookies):
+        """Return the session that nobody opened if its cookie came."""
+        if self.app.config["SESSION_REFRESH_EACH_REQUEST"]:
             name = self.app.session_interface.get_cookie_name(self.app)
             if _to_wsgi(name) in cookies:
                 return self._open_session()
-        return self._session
+        return None
 
     def copy(self) -> AppContext:
         """Return a context with the same request and session, for a thread."""
@@ -9285,27 +9283,28 @@ class AppContext:
         """Find the rule of the request's URL, or the error to raise later."""
         request = self._request
         try:
-            adapter = self.url_adapter
+            self._url_adapter = adapter = self.app.create_url_adapter(request)
             if adapter is not None:
-                found = adapter.match(return_rule=True)
+                found = adapter.match(None, None, True)
                 request.url_rule, request.view_args = found
         except HTTPException as error:
             # A traceback would hold this frame, and so the request itself.
             request.routing_exception = error.with_traceback(None)
+            if self._url_adapter is _missing:
+                self._url_adapter = None    # The host was refused.
 
     def push(self) -> None:
         """Make this the current context."""
-        outer, tokens = _cv_app.get(None), self._tokens
-        if outer is not None and not tokens:
-            if self._request is not None:
-                self._shared = outer if outer.app is self.app else None
-            elif outer._request is not None:
-                self._request, self._lender = outer._request, outer
-        tokens.append(_cv_app.set(self))
+        is_new, is_own = not self._tokens, self._request is not None
+        outer = _cv_app.get(None) if is_new else None
+        if outer is not None and is_own:
+            self._shared = outer if outer.app is self.app else None
+        elif outer is not None and outer._request is not None:
+            self._request, self._lender = outer._request, outer
+        self._tokens.append(_cv_app.set(self))
         if appcontext_pushed.receivers and self._shared is None:
             _announce(appcontext_pushed, self.app)
-        if (self._request is not None and self._lender is None
-                and len(tokens) == 1):
+        if is_new and is_own:
             # Only the built-in interface may wait for the first use.
             interface = self.app.session_interface
             if type(interface) is not SecureCookieSessionInterface:
@@ -9321,12 +9320,12 @@ class AppContext:
                 self._tear_down(sys.exc_info()[1] if exc is _missing else exc)
         finally:
             found = _cv_app.get(None)
-            if tokens and found is not None and found._shared is self:
+            if found is self and tokens:
+                _cv_app.reset(tokens.pop())
+            elif tokens and found is not None and found._shared is self:
                 # A test client keeps a request that came inside of this: it
                 # goes on, and restores what was before both.
                 found._tokens[-1] = tokens.pop()
-            elif found is self and tokens:
-                _cv_app.reset(tokens.pop())
             else:
                 raise AssertionError(
                     f"Popped wrong app context: {self!r} instead of {found!r}."
@@ -9342,20 +9341,19 @@ class AppContext:
         self._shared = None
 
     def _tear_down(self, exc):
-        request = self._request if self._lender is None else None
+        app, request = self.app, self._request
         try:
-            if request is not None:
-                self.app.do_teardown_request(exc)
-        finally:
-            try:
-                if request is not None:
-                    request.close()
+            if request is not None and self._lender is None:
+                try:
+                    app.do_teardown_request(exc)
+                finally:
                     if request.routing_exception is not None:
                         # Raised, it holds the frames that hold the request.
                         request.routing_exception.__traceback__ = None
-            finally:
-                if self._shared is None:
-                    self.app.do_teardown_appcontext(exc)
+                    request.close()
+        finally:
+            if self._shared is None:
+                app.do_teardown_appcontext(exc)
 
     def _keep(self):
         """Put off the teardown until `_release`: a stream still runs."""
@@ -10885,8 +10883,8 @@ _ANSWERS = ("Return a str, bytes, dict, list, iterator, Response or WSGI"
             " callable, or a tuple of one of these and a status or headers.")
 
 
-def _unpack(rv: Any) -> tuple[Any, Any, Any]:
-    """Return (body, status, headers) of what a view returned."""
+def _unpack(rv: Any) -> tuple[Any, dict]:
+    """Return (body, {status, headers}) of what a view returned."""
     if not isinstance(rv, tuple):
         body, status, headers = rv, None, None
     elif len(rv) == 3:
@@ -10905,7 +10903,7 @@ def _unpack(rv: Any) -> tuple[Any, Any, Any]:
             f"The view function for {request.endpoint!r} did not return a"
             " valid response. The function either returned None or ended"
             f" without a return statement. {_ANSWERS}")
-    return body, status, headers
+    return body, {"status": status, "headers": headers}
 
 
 def _template_registrar(kind: str) -> Callable[..., None]:
@@ -11368,28 +11366,29 @@ class Flask(Scaffold):
         callable; or a tuple (body, status), (body, headers) or (body, status,
         headers) of one of these.
         """
-        body, status, headers = (
-            _unpack(rv) if rv is None or isinstance(rv, tuple)
-            else (rv, None, None))
-        if isinstance(body, (str, bytes, bytearray)):
-            return self.response_class(body, status=status, headers=headers)
+        body = rv
+        head: dict = {}
+        if rv is None or isinstance(rv, tuple):
+            body, head = _unpack(rv)
+        if isinstance(body, _TEXTS):
+            return self.response_class(body, **head)
         if isinstance(body, (dict, list)):
             response = self.json.response(body)
         elif isinstance(body, self.response_class):
             response = body
         elif not isinstance(body, HTTPException) and isinstance(
                 body, Iterator):
-            return self.response_class(body, status=status, headers=headers)
+            return self.response_class(body, **head)
         else:
             response = self._from_callable(body)
-        if status is not None:
-            response.status = status
-        if headers:
-            response.headers.update(headers)
+        if head.get("status") is not None:
+            response.status = head["status"]
+        if head.get("headers"):
+            response.headers.update(head["headers"])
         return response
 
     def _from_callable(self, body: Any) -> Response:
-        environ = _cv_app.get().request.environ
+        environ = _cv_app.get()._request.environ
         try:
             if isinstance(body, HTTPException):
                 body = body.get_response(environ)
@@ -11423,7 +11422,9 @@ class Flask(Scaffold):
         if self.after_request_funcs:
             for f in reversed(self._hooks(self.after_request_funcs)):
                 response = self._after(f, response)
-        session = ctx._session_to_save()
+        session, environ = ctx._session, ctx._request.environ
+        if session is None and "HTTP_COOKIE" in environ:
+            session = ctx._session_to_refresh(environ["HTTP_COOKIE"])
         if session is not None:
             if not self.session_interface.is_null_session(session):
                 self.session_interface.save_session(self, session, response)
@@ -11446,13 +11447,16 @@ class Flask(Scaffold):
 
     def do_teardown_appcontext(self, exc: BaseException | None = None) -> None:
         """Run the teardown_appcontext functions."""
-        for f in reversed(self.teardown_appcontext_funcs):
-            self.ensure_sync(f)(exc)
+        if self.teardown_appcontext_funcs:
+            for f in reversed(self.teardown_appcontext_funcs):
+                self.ensure_sync(f)(exc)
         if appcontext_tearing_down.receivers:
             _announce(appcontext_tearing_down, self, exc=exc)
 
     def _hooks(self, table, endpoint=None):
         """Return the app's functions, then those of the blueprints inwards."""
+        if len(table) == 1 and None in table:
+            return table[None]
         if endpoint is None and _cv_app.get().has_request:
             endpoint = _cv_app.get().request.endpoint
         # "a.b.view" -> None, "a", "a.b"
@@ -11495,11 +11499,12 @@ class Flask(Scaffold):
 
     def handle_user_exception(self, e: Exception) -> Any:
         """Answer an exception by its handler; raise it again without one."""
-        if isinstance(e, BadRequestKeyError) and (
-                self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
-            e.show_exception = True
-        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
-            return self.handle_http_exception(e)
+        if isinstance(e, HTTPException):
+            if isinstance(e, BadRequestKeyError) and (
+                    self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+                e.show_exception = True
+            if not self.trap_http_exception(e):
+                return self.handle_http_exception(e)
         handler = self._find_error_handler(e)
         if handler is not None:
             return self.ensure_sync(handler)(e)
@@ -11517,7 +11522,7 @@ class Flask(Scaffold):
         handler = self._find_error_handler(e)
         if handler is not None:
             return self.ensure_sync(handler)(e)
-        if e is _cv_app.get().request.routing_exception:
+        if self.debug and e is _cv_app.get().request.routing_exception:
             return self._debug_page(e, e.get_response()) or e
         return e
 
@@ -11595,12 +11600,13 @@ class Flask(Scaffold):
                 url_scheme=config["PREFERRED_URL_SCHEME"])
         if trusted is not None:
             request.trusted_hosts = trusted
-        get_host(request.environ, request.trusted_hosts)    # Or it is a 400.
+        environ = request.environ
+        get_host(environ, request.trusted_hosts)    # Or it is a 400.
         if map.host_matching:
             server_name = None
         elif not self.subdomain_matching:
             subdomain = map.default_subdomain or ""
-        return map.bind_to_environ(request.environ, server_name, subdomain)
+        return map.bind_to_environ(environ, server_name, subdomain)
 
     def url_for(self, endpoint: str, /, *, _anchor: str | None = None,
                 _method: str | None = None, _scheme: str | None = None,
@@ -11664,6 +11670,9 @@ class Flask(Scaffold):
     def redirect(self, location: str, code: int = 302) -> Response:
         """Return a response that sends the client to another URL."""
         return _redirect_to(location, code, self.response_class)
+
+
+_shortcuts(current_app, "app", Flask)
 
 
 # =============================================================================
