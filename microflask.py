@@ -8412,8 +8412,9 @@ class _Server(_Lazy):
 
     def _close_all(self):
         """Let answers that have begun end, for a moment; close the rest."""
+        import queue
         self._selector.close()
-        with contextlib.suppress(Exception):    # It is empty then.
+        with contextlib.suppress(queue.Empty):
             while True:
                 self._jobs.get_nowait()
         for _ in self._workers:
