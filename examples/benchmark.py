@@ -695,10 +695,9 @@ def prepare_templates(engine: str, module: Any) -> Round:
 
 # framework: the lines that make an app
 STARTS = {
-    "microflask": "import microflask; app = microflask.Flask('hello')\n"
-                  "app.add_url_rule('/', 'hello', lambda: 'Hello, World!')",
-    "flask": "import flask; app = flask.Flask('hello')\n"
-             "app.add_url_rule('/', 'hello', lambda: 'Hello, World!')",
+    **{name: f"import {name}; app = {name}.Flask('hello')\n"
+             "app.add_url_rule('/', 'hello', lambda: 'Hello, World!')"
+       for name in ("microflask", "flask")},
     "bottle": "import bottle; app = bottle.Bottle()\n"
               "app.route('/', 'GET', lambda: 'Hello, World!')",
     "falcon": "import falcon; app = falcon.App()\n"
@@ -772,7 +771,7 @@ UPLOADS: dict[str, tuple[str, str, list[bytes], int, str]] = {
     "8 MB, all CR LF": ("/file", MULTIPART, [
         FILE, *[b"\r\n" * (BLOCK // 2)] * 128, END], 1, f"{8 * MB}"),
     "64 MB": ("/file", MULTIPART, [
-        FILE, *[os.urandom(BLOCK)] * 1024, END], 1, f"{64 * MB}"),
+        FILE, *[os.urandom(BLOCK)] * 1024, END], 3, f"{64 * MB}"),
 }
 
 
@@ -1025,7 +1024,7 @@ def prepare_server(peer: str, module: Any) -> Round:
             for count in CONNECTIONS:
                 # wsgiref lets five wait, the others wait long.
                 if peer != "wsgiref" or count == 1:
-                    figures[f"{workload} | {count} connections"] = (
+                    figures[f"{workload} | {count} at a time"] = (
                         answers_a_second(port, count), "/s")
             figures[f"{workload} | download"] = (
                 megabytes_a_second(port, path), "MB/s")
@@ -1049,7 +1048,7 @@ AREAS = {
         "CPU time of reading a form, files go to disk",
         UPLOAD_APPS, prepare_uploads, 3),
     "server": Area(
-        "answers a second over connections that are kept, and a download",
+        "answers a second over 1, 16 and 64 connections, and a download",
         SERVERS, prepare_server, 3),
 }
 NAMES = sorted({peer for area in AREAS.values() for peer in area.peers}
