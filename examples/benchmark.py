@@ -455,7 +455,7 @@ def prepare_requests(peer: str, module: Any) -> Round:
 # -- routes
 
 SIZES = [10, 100, 1000, 5000]
-PATIENCE = 6    # CPU seconds: who needs more for an app's rules is given up.
+PATIENCE = 4    # CPU seconds: who needs more for an app's rules is given up.
 # family: the rule, and a path that fits.  # is the number of the rule.
 FAMILIES = {
     "static": ("/static/page#", "/static/page#"),
@@ -940,7 +940,7 @@ def head_of_hello(port: int) -> bytes:
     return data.lower()
 
 
-def answers_a_second(port: int, count: int, seconds: float = 0.3) -> float:
+def answers_a_second(port: int, count: int, seconds: float = 0.25) -> float:
     """Return how many requests are answered over some connections."""
     selector, answered = selectors.DefaultSelector(), 0
     head = head_of_hello(port)
@@ -995,7 +995,8 @@ def launch(kind: str, server: str, path: str) -> int:
                    f"benchmark:app_of({kind!r}, {path!r})"]
     process = subprocess.Popen(
         [sys.executable, *command], stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True)     # Ctrl-C is not for the server.
     atexit.register(process.wait)
     atexit.register(process.terminate)
     while process.poll() is None:
@@ -1036,14 +1037,15 @@ def prepare_server(peer: str, module: Any) -> Round:
 
 AREAS = {
     "requests": Area(
-        "CPU time of a request", REQUEST_APPS, prepare_requests, 9),
+        "CPU time of a request", REQUEST_APPS, prepare_requests, 7),
     "routes": Area(
-        "CPU time of a request among many rules, and of making the app",
+        "CPU time of a request among many rules, and of making the app; given"
+        f" up after {PATIENCE} seconds, then microflask is at least so good",
         ROUTERS, prepare_routes, 3),
     "templates": Area(
         "CPU time of a page", SOURCES, prepare_templates, 7),
     "start": Area(
-        "a fresh process, until its first answer", STARTS, prepare_start, 9),
+        "a fresh process, until its first answer", STARTS, prepare_start, 7),
     "uploads": Area(
         "CPU time of reading a form, files go to disk",
         UPLOAD_APPS, prepare_uploads, 3),
