@@ -3889,7 +3889,7 @@ class Rule(RuleFactory):
             self.methods.update(["HEAD"] if "GET" in self.methods else ())
         self.is_branch = string.endswith("/")
         self.is_leaf = not self.is_branch
-        self.arguments = {str(name) for name in defaults or ()}
+        self.arguments = set(map(str, defaults or ()))
 
     @property
     def map(self) -> Any:
@@ -3918,9 +3918,10 @@ class Rule(RuleFactory):
                                f" add a copy of it: rule.empty()")
         # A map that is dropped goes at once, and its app: no cycle holds it.
         self._map = weakref.ref(map)
-        for name in ("strict_slashes", "merge_slashes"):
-            if getattr(self, name) is None:
-                setattr(self, name, getattr(map, name))
+        if self.strict_slashes is None:
+            self.strict_slashes = map.strict_slashes
+        if self.merge_slashes is None:
+            self.merge_slashes = map.merge_slashes
         if self.subdomain is None:
             self.subdomain = map.default_subdomain
         self._domain = self.host if map.host_matching else self.subdomain
@@ -3932,7 +3933,7 @@ class Rule(RuleFactory):
         self._trace: list[tuple[Any, str]] = []
         self._match: Any = None
         text = self.rule
-        if self.merge_slashes:
+        if self.merge_slashes and "//" in text:
             text = re.sub("/{2,}", "/", text)
         text = f"{self._domain}|{text}" if self._domain else text
         pieces: list[Any] = [*_VARIABLE_RE.split(text), None, None, None]
@@ -3946,26 +3947,28 @@ class Rule(RuleFactory):
                 self._add(kind or "default", arguments or "", name)
         self._shape = "".join([f"<{data}>" if converter else data
                                for converter, data in self._trace])
-        if self._converters:
-            self._look_for_fixed_texts()
 
-    def _look_for_fixed_texts(self):
-        """Find what is fixed in each part, and its place: all, front, end."""
-        parts = self._parts()
-        self._fixed = ["".join([data for converter, data in part
-                                if not converter]) for part in parts]
-        self._places: list[tuple] = []
+    def _fixed_texts(self):
+        """Return what is fixed in each part, and its places: all, front, end.
+
+        Keep what stands between the variables of a part.
+        """
+        fixed, parts = [], self._parts()
+        places: list[tuple] = []
+        self._cuts: list[str] = []
         for position, part in enumerate(parts):
             front, end = part[0][1], part[-1][1]
             if len(part) == 1:
-                self._places.append((position, None, None))
+                fixed.append(front)
+                places.append((position, None, None))
                 continue
+            fixed.append("".join([text for _, text in part[::2]]))
             if front:
-                self._places.append((position, 0, len(front)))
+                places.append((position, 0, len(front)))
             if end and not (self._spans and part is parts[-1]):
-                self._places.append((position, -len(end), None))
-        # Texts between the variables of a part.
-        self._cuts = [data for part in parts for _, data in part[2:-2:2]]
+                places.append((position, -len(end), None))
+            self._cuts += [text for _, text in part[2:-2:2]]
+        return fixed, tuple(places)
 
     def _add(self, kind, arguments, name):
         """Add a variable to the trace."""
@@ -3977,15 +3980,7 @@ class Rule(RuleFactory):
             raise LookupError(f"the converter {kind!r} of {self.rule!r} does"
                               f" not exist; the map has"
                               f" {', '.join(map.converters)}")
-        args, kwargs = _converter_arguments(arguments)
-        converter = map.converters[kind](weakref.proxy(map), *args, **kwargs)
-        # The expression becomes a part of the rule's.
-        converter.regex = converter.regex.removeprefix("^").removesuffix("$")
-        try:
-            re.compile(converter.regex)
-        except re.error as error:
-            raise ValueError(f"URL rule {self.rule!r}: {converter.regex!r} is"
-                             f" no regular expression: {error}") from None
+        converter = map._converter(map.converters[kind], arguments)
         if name in (self.defaults or ()):
             converter.to_url(self.defaults[name])
         self._converters[name] = converter
@@ -3997,14 +3992,17 @@ class Rule(RuleFactory):
         key: list[tuple] = []
         place = ""
         for part in self._parts():
-            place += "/" + "".join(f"<{converter.regex}>" if converter
-                                   else data for converter, data in part)
-            weights = [converter.weight for converter, _ in part if converter]
-            sizes = [-len(text) for converter, data in part
-                     if not converter for text in data.split("/") if text]
-            key.append((
-                -len(sizes), sizes, -len(weights), weights,
-                places.setdefault(place, len(places))) if weights else ())
+            if len(part) == 1:
+                place += "/" + part[0][1]
+                key.append(())
+                continue
+            place += "/" + "".join([f"<{converter.regex}>" if converter
+                                    else data for converter, data in part])
+            weights = [converter.weight for converter, _ in part[1::2]]
+            sizes = [-len(text) for _, data in part[::2]
+                     for text in data.split("/") if text]
+            key.append((-len(sizes), sizes, -len(weights), weights,
+                        places.setdefault(place, len(places))))
         self._key = key
 
     def _parts(self):
@@ -4012,11 +4010,13 @@ class Rule(RuleFactory):
         parts: list[list] = [[]]
         self._spans = False
         for converter, data in self._trace:
-            split = not (converter or self._spans)
-            first, *others = data.split("/") if split else [data]
-            parts[-1].append((converter, first))
+            if converter or self._spans or "/" not in data:
+                parts[-1].append((converter, data))
+                self._spans |= bool(converter and not converter.part_isolating)
+                continue
+            first, *others = data.split("/")
+            parts[-1].append((None, first))
             parts += [[(None, other)] for other in others]
-            self._spans |= bool(converter and not converter.part_isolating)
         return parts[:-1] if self.is_branch and not self._spans else parts
 
     @property
@@ -4427,6 +4427,7 @@ class Map:
         self._static: dict[str, list] = {}
         self._shapes: dict[tuple, tuple] = {}
         self._by_size: dict[int, list] = {}
+        self._made: dict[tuple, Any] = {}
         self._longest = 0
         self._ranked = 0        # so many rules have their place
         self._may_redirect = False
@@ -4447,6 +4448,23 @@ class Map:
             else:
                 self._index_static(rule)
 
+    def _converter(self, kind, arguments):
+        """Return a converter; rules that ask for the same one share it."""
+        known = self._made.get((kind, arguments))
+        if known is None:
+            args, kwargs = _converter_arguments(arguments)
+            known = kind(weakref.proxy(self), *args, **kwargs)
+            # The expression becomes a part of the rule's.
+            known.regex = known.regex.removeprefix("^").removesuffix("$")
+            try:
+                re.compile(known.regex)
+            except re.error as error:
+                raise ValueError(
+                    f"The converter {kind.__name__}: {known.regex!r} is no"
+                    f" regular expression: {error}") from None
+            self._made[kind, arguments] = known
+        return known
+
     def _index_static(self, rule):
         path = rule._shape[:-1] if rule.is_branch else rule._shape
         ends = 2 if rule.is_branch or not rule.strict_slashes else 1
@@ -4456,13 +4474,14 @@ class Map:
                 rules, key=operator.attrgetter("is_branch"), reverse=bool(end))
 
     def _index_dynamic(self, rule):
-        size, places = len(rule._fixed), tuple(rule._places)
+        fixed, places = rule._fixed_texts()
+        size = len(fixed)
         self._longest = max(self._longest, size)
         shape = -size if rule._spans else size, places
         if shape not in self._shapes:
             self._shapes[shape] = _texts_at(places), {}
         texts_at, table = self._shapes[shape]
-        table.setdefault(texts_at(rule._fixed), []).append(rule)
+        table.setdefault(texts_at(fixed), []).append(rule)
         self._by_size = {}
 
     def _shapes_of(self, size):
@@ -4493,7 +4512,8 @@ class Map:
         rules = self._rules[:]
         places: dict[str, int] = {}
         for rule in rules:
-            rule._rank(places)
+            if rule._converters:
+                rule._rank(places)
         self._ranked = len(rules)
 
     def _find(self, text, method, allowed):
