@@ -13580,9 +13580,10 @@ def test_server_survives_sockets_that_are_no_more():
         def accept():
             raise error
         return SimpleNamespace(accept=accept)
-    # Not served by a thread of its own, which would be in the way.
+    # It is not started, as its thread would be in the way.
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(microflask.make_server("127.0.0.1", 0, server_app()))
+        server = microflask.make_server("127.0.0.1", 0, server_app())
+        stack.callback(server.server_close)
         server._selector = stack.enter_context(selectors.DefaultSelector())
         listener = server.socket
         first = stack.enter_context(
