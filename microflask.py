@@ -688,7 +688,7 @@ def dump_options_header(header: str | None, options: Any) -> str:
 _COOKIE_RE = re.compile(r"""(?sx)
     [ \t]* ([^ \t=";]+) [ \t]*
     (?: = [ \t]* (?: ("[^"\\]*(?:\\.[^"\\]*)*" | [^ \t";]+) [ \t]* )? )?
-    (?: ; | \Z ) | [^;]* (?: ; | \Z )""")
+    (?: ; | \Z ) | [^;]+ | ;""")
 
 
 _COOKIE_QUOTED_RE = re.compile(r"[^!#-+\--:<-\[\]-~]")
@@ -1133,7 +1133,7 @@ class MultiDict(_Repeated, dict):
     popitemlist: Any = dict.popitem
 
     def __init__(self, mapping: Any = None) -> None:
-        super().__init__(() if mapping is None else _values_by_key(mapping))
+        dict.__init__(self, _values_by_key(mapping) if mapping else ())
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return type(self), (self.to_dict(flat=False),)
@@ -1301,7 +1301,7 @@ def parse_cookie(header: Any, cls: Any = None) -> Any:
     """Return the cookies of a Cookie header, or of an environ, by name."""
     if isinstance(header, dict):
         header = header.get("HTTP_COOKIE")
-    return (cls or MultiDict)(_cookie_pairs(_from_wsgi(header or "")))
+    return (cls or MultiDict)(header and _cookie_pairs(_from_wsgi(header)))
 
 
 # =============================================================================
@@ -2814,16 +2814,18 @@ class DefaultJSONProvider(JSONProvider):
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         # To make an encoder costs half as much as to encode a small object.
-        self._encoder = functools.lru_cache(maxsize=8)(_json.JSONEncoder)
+        self._kept: Any = None, None
 
     def dumps(self, obj: Any, **options: Any) -> str:
         """Return a value as JSON; options are those of json.dumps."""
-        options = {"default": self.default, "ensure_ascii": self.ensure_ascii,
-                   "sort_keys": self.sort_keys, **options}
-        if isinstance(options.get("separators"), list):    # It has no hash.
-            options["separators"] = tuple(options["separators"])
-        make = options.pop("cls", self._encoder)
-        return make(**options).encode(obj)
+        asked = self.default, self.ensure_ascii, self.sort_keys, options
+        known, encoder = self._kept
+        if known != asked:
+            settings = {"default": self.default, "sort_keys": self.sort_keys,
+                        "ensure_ascii": self.ensure_ascii, **options}
+            encoder = settings.pop("cls", _json.JSONEncoder)(**settings)
+            self._kept = asked, encoder
+        return encoder.encode(obj)
 
     def loads(self, s: str | bytes, **options: Any) -> Any:
         """Return the value of JSON; options are those of json.loads."""
@@ -6620,6 +6622,9 @@ def check_password_hash(pwhash: str, password: str) -> bool:
 # SessionInterface.
 
 
+_IN_JSON = {str, int, float, bool, type(None)}
+
+
 class JSONTag:
     """How a type travels: give it a key, check, to_json and to_python."""
 
@@ -6661,7 +6666,7 @@ class TaggedJSONSerializer:
         for tag in self.order:
             if tag.check(value):
                 return tag.tag(value)
-        if value is None or type(value) in (str, int, float, bool):
+        if type(value) in _IN_JSON:
             return value
         if isinstance(value, (list, tuple)):
             items = [self.tag(item) for item in value]
@@ -6725,6 +6730,9 @@ class SecureCookieSession(CallbackDict, SessionMixin):
     def __init__(self, initial: Any = None):
         super().__init__(
             initial, lambda session: setattr(session, "modified", True))
+
+
+_shortcuts(session, "session", SecureCookieSession)
 
 
 class NullSession(SecureCookieSession):
