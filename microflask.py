@@ -815,10 +815,12 @@ def generate_etag(data: bytes) -> str:
 default_exceptions: dict = {}
 
 
-# The same few again and again: whoever looks for holes asks for them.
-@functools.lru_cache(maxsize=64, typed=True)
 def _paragraph(text):
-    return f"<p>{escape(text)}</p>".replace("\n", "<br>")
+    return f"<p>{escape_silent(text)}</p>".replace("\n", "<br>")
+
+
+# Of the classes there are few: whoever looks for holes is told the same.
+_kept_paragraph = functools.lru_cache(maxsize=64)(_paragraph)
 
 
 class HTTPException(Exception):
@@ -839,7 +841,7 @@ class HTTPException(Exception):
             default_exceptions.setdefault(code, cls)
 
     def __init__(self, description: Any = None, response: Any = None) -> None:
-        self.args = ()
+        super().__init__()
         if description is not None:
             self.description = description
         self.response = response
@@ -847,12 +849,12 @@ class HTTPException(Exception):
     def get_description(self, environ: Any = None, scope: Any = None) -> str:
         """Return the description as an HTML paragraph."""
         text = self.description
-        return _paragraph(text if isinstance(text, str) else
-                          "" if text is None else escape(text))
+        is_own = "description" in vars(self) or type(text) is not str
+        return _paragraph(text) if is_own else _kept_paragraph(text)
 
     def get_body(self, environ: Any = None, scope: Any = None) -> str:
         """Return the HTML page."""
-        name = _escaped(self.name)
+        name = escape(self.name)
         return (f"<!doctype html>\n<html lang=en>\n<title>{self.code} {name}"
                 f"</title>\n<h1>{name}</h1>\n"
                 f"{self.get_description(environ)}\n")
@@ -1319,22 +1321,15 @@ def parse_cookie(header: Any, cls: Any = None) -> Any:
 _BODY_KEYS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
-@functools.lru_cache(maxsize=256)
-def _header_name(name):
-    """Return a name that may enter a head, and what its value is."""
-    name = _head_text(name, "header name")
-    is_iri = name.lower() in ("location", "content-location")
-    return name, "location" if is_iri else "header value"
-
-
 def _pair(name: str, value: Any, options: Any = None) -> Any:
     if options:
         value = dump_options_header(value, {
             key.replace("_", "-"): option for key, option in options.items()})
-    name, kind = _header_name(name)
+    name = _head_text(name, "header name")
     if type(value) is str and value.isascii() and value.isprintable():
         return name, value
-    return name, _head_text(value, kind)
+    iri = name.lower() in ("location", "content-location")
+    return name, _head_text(value, "location" if iri else "header value")
 
 
 class Headers(_Repeated):
@@ -2887,7 +2882,11 @@ class cached_property:
         if instance is None:
             return self
         value = self.fget(instance)
-        setattr(instance, self.name, value)
+        if getattr(type(instance), self.name, None) is self:
+            # Who asks for a `__dict__` makes all attributes slow (3.11).
+            object.__setattr__(instance, self.name, value)
+        else:       # A subclass has overridden it.
+            instance.__dict__[self.name] = value
         return value
 
 
@@ -3004,7 +3003,7 @@ class Request(_Message):
     query_string = cached_property(lambda self: self.environ.get(
         "QUERY_STRING", "").encode("latin-1", "replace"))
     _query = property(
-        lambda self: _from_wsgi(self.environ.get("QUERY_STRING", "")))
+        lambda self: self.query_string.decode("utf-8", "replace"))
     full_path = cached_property(lambda self: f"{self.path}?{self._query}")
     host = cached_property(
         lambda self: get_host(self.environ, self.trusted_hosts))
@@ -3020,9 +3019,8 @@ class Request(_Message):
     content_length = cached_property(
         lambda self: get_content_length(self.environ))
     content_type = _header("Content-Type")
-    _media_type = cached_property(
-        lambda self: parse_options_header(self.environ.get("CONTENT_TYPE")))
-    mimetype = cached_property(lambda self: self._media_type[0].lower())
+    _media_type = _header("Content-Type", parse_options_header)
+    mimetype = property(lambda self: self._media_type[0].lower())
     mimetype_params = property(lambda self: self._media_type[1])
     user_agent = cached_property(
         lambda self: self.user_agent_class(self.headers.get("User-Agent", "")))
@@ -3100,8 +3098,8 @@ class Request(_Message):
                 self.mimetype_params)
         else:
             form = files = self.parameter_storage_class()
-        self.stream, self.form, self.files = stream, form, files
-        self._form_is_read = True
+        vars(self).update(
+            stream=stream, form=form, files=files, _form_is_read=True)
 
     def get_json(self, force: bool = False, silent: bool = False,
                  cache: bool = True) -> Any:
@@ -3298,6 +3296,8 @@ class Response(_Message):
     automatically_set_content_length = True
     max_cookie_size = _setting("MAX_COOKIE_SIZE", 4093)
 
+    _on_close: Any = ()
+
     def __init__(self, response: Any = None, status: Any = None,
                  headers: Any = None, mimetype: str | None = None,
                  content_type: str | None = None,
@@ -3331,7 +3331,6 @@ class Response(_Message):
         if status is not None or self.default_status != 200:
             self._set_status(self.default_status if status is None else status)
         self.direct_passthrough = direct_passthrough
-        self._on_close: Any = ()
 
     def __repr__(self) -> str:
         if self.is_sequence:
@@ -3546,24 +3545,18 @@ class Response(_Message):
         if (environ["REQUEST_METHOD"] == "HEAD"
                 or self._status_code in _WITHOUT_BODY):
             return ClosingIterator((), self.close)
-        is_plain = type(self) is Response   # Nobody overrides its methods.
-        if self._on_close or not (
-                is_plain or type(self).close is Response.close):
-            return ClosingIterator(self.iter_encoded(), self.close)
-        body = self.response
-        if self.direct_passthrough:
-            return body
-        if type(body) is not list:
-            return ClosingIterator(self.iter_encoded(), self.close)
-        for chunk in body:
-            if not is_plain or type(chunk) is not bytes:
+        if not self._on_close and (
+                type(self) is Response or type(self).close is Response.close):
+            if self.direct_passthrough:
+                return self.response
+            if type(self.response) is list:
                 return list(self.iter_encoded())
-        return [*body]
+        return ClosingIterator(self.iter_encoded(), self.close)
 
     def get_wsgi_response(self, environ: dict) -> tuple:
         """Return (body, status, list of headers) as they are sent."""
-        headers = self.get_wsgi_headers(environ)
-        return self.get_app_iter(environ), self._status, headers._list
+        headers = self.get_wsgi_headers(environ).to_wsgi_list()
+        return self.get_app_iter(environ), self._status, headers
 
     def __call__(self, environ: dict, start_response: Any) -> Any:
         body, status, headers = self.get_wsgi_response(environ)
@@ -3834,6 +3827,12 @@ class UUIDConverter(BaseConverter):
         return uuid.UUID(value)
 
 
+_CONVERTERS = ImmutableDict({
+    "default": UnicodeConverter, "string": UnicodeConverter,
+    "any": AnyConverter, "path": PathConverter, "int": IntegerConverter,
+    "float": FloatConverter, "uuid": UUIDConverter, "regex": RegexConverter})
+
+
 def _converter_arguments(text: str) -> tuple[list, dict]:
     """Return (args, kwargs) of a text such as `1, "a b", max=9`."""
     args, kwargs, position = [], {}, 0
@@ -3866,7 +3865,7 @@ class RuleFactory:
 class Rule(RuleFactory):
     """A pattern for paths, the endpoint it leads to, and conditions."""
 
-    provide_automatic_options = _spans = False
+    provide_automatic_options = False
     _map: Any = None
 
     def __init__(self, string: str, defaults: Any = None,
@@ -3931,6 +3930,7 @@ class Rule(RuleFactory):
 
     def compile(self) -> None:
         """Read the text into a trace: (converter or None, name or text)."""
+        self._spans = False     # whether a value may hold slashes
         self._converters: dict[str, Any] = {}
         self._trace: list[tuple[Any, str]] = []
         self._match: Any = None
@@ -3982,12 +3982,31 @@ class Rule(RuleFactory):
             raise LookupError(f"the converter {kind!r} of {self.rule!r} does"
                               f" not exist; the map has"
                               f" {', '.join(map.converters)}")
-        converter = map._converter(map.converters[kind], arguments)
+        converter = self._converter(map.converters[kind], arguments)
         if name in (self.defaults or ()):
             converter.to_url(self.defaults[name])
         self._converters[name] = converter
         self._trace.append((converter, name))
+        self._spans |= not converter.part_isolating
         self.arguments.add(name)
+
+    def _converter(self, kind, arguments):
+        """Return a new converter; of our own classes rules share it."""
+        map, is_ours = self.map, kind in _CONVERTERS.values()
+        if is_ours and (kind, arguments) in map._made:
+            return map._made[kind, arguments]
+        args, kwargs = _converter_arguments(arguments)
+        converter = kind(weakref.proxy(map), *args, **kwargs)
+        # The expression becomes a part of the rule's.
+        converter.regex = converter.regex.removeprefix("^").removesuffix("$")
+        try:
+            re.compile(converter.regex)
+        except re.error as error:
+            raise ValueError(f"URL rule {self.rule!r}: {converter.regex!r} is"
+                             f" no regular expression: {error}") from None
+        if is_ours:
+            map._made[kind, arguments] = converter
+        return converter
 
     def _rank(self, places):
         """Set the key that puts special rules before general ones."""
@@ -4010,11 +4029,11 @@ class Rule(RuleFactory):
     def _parts(self):
         """Return the trace cut at slashes, up to a variable with slashes."""
         parts: list[list] = [[]]
-        self._spans = False
+        spans = False
         for converter, data in self._trace:
-            if converter or self._spans or "/" not in data:
+            if converter or spans or "/" not in data:
                 parts[-1].append((converter, data))
-                self._spans |= bool(converter and not converter.part_isolating)
+                spans |= bool(converter and not converter.part_isolating)
                 continue
             first, *others = data.split("/")
             parts[-1].append((None, first))
@@ -4407,11 +4426,7 @@ def _texts_at(places):
 class Map:
     """All rules, the settings they share, and the index to find them by."""
 
-    default_converters: Any = ImmutableDict({
-        "default": UnicodeConverter, "string": UnicodeConverter,
-        "any": AnyConverter, "path": PathConverter, "int": IntegerConverter,
-        "float": FloatConverter, "uuid": UUIDConverter,
-        "regex": RegexConverter})
+    default_converters: Any = _CONVERTERS
 
     def __init__(self, rules: Any = None, default_subdomain: str = "",
                  strict_slashes: bool = True, merge_slashes: bool = True,
@@ -4449,23 +4464,6 @@ class Map:
                 self._index_dynamic(rule)
             else:
                 self._index_static(rule)
-
-    def _converter(self, kind, arguments):
-        """Return a converter; rules that ask for the same one share it."""
-        known = self._made.get((kind, arguments))
-        if known is None:
-            args, kwargs = _converter_arguments(arguments)
-            known = kind(weakref.proxy(self), *args, **kwargs)
-            # The expression becomes a part of the rule's.
-            known.regex = known.regex.removeprefix("^").removesuffix("$")
-            try:
-                re.compile(known.regex)
-            except re.error as error:
-                raise ValueError(
-                    f"The converter {kind.__name__}: {known.regex!r} is no"
-                    f" regular expression: {error}") from None
-            self._made[kind, arguments] = known
-        return known
 
     def _index_static(self, rule):
         path = rule._shape[:-1] if rule.is_branch else rule._shape
@@ -4533,7 +4531,7 @@ class Map:
     def _first(self, rules, text, method, allowed):
         for rule in rules:
             values = rule._read(text) if rule._converters else (
-                {**rule.defaults} if rule.defaults else {})
+                dict(rule.defaults) if rule.defaults else {})
             if values is None:
                 continue
             misses_slash = rule.is_branch and not text.endswith("/")
@@ -9269,6 +9267,7 @@ class AppContext:
         """Return the URL map as this request sees it, or None."""
         owner = self if self._lender is None else self._owner()
         if owner._url_adapter is _missing:
+            owner._url_adapter = None    # Stays so when the host is refused.
             owner._url_adapter = self.app.create_url_adapter(owner._request)
         return owner._url_adapter
 
@@ -9312,15 +9311,13 @@ class AppContext:
         """Find the rule of the request's URL, or the error to raise later."""
         request = self._request
         try:
-            self._url_adapter = adapter = self.app.create_url_adapter(request)
+            adapter = self.url_adapter
             if adapter is not None:
-                found = adapter.match(None, None, True)
+                found = adapter.match(return_rule=True)
                 request.url_rule, request.view_args = found
         except HTTPException as error:
             # A traceback would hold this frame, and so the request itself.
             request.routing_exception = error.with_traceback(None)
-            if self._url_adapter is _missing:
-                self._url_adapter = None    # The host was refused.
 
     def push(self) -> None:
         """Make this the current context."""
@@ -10912,8 +10909,8 @@ _ANSWERS = ("Return a str, bytes, dict, list, iterator, Response or WSGI"
             " callable, or a tuple of one of these and a status or headers.")
 
 
-def _unpack(rv: Any) -> tuple[Any, dict]:
-    """Return (body, {status, headers}) of what a view returned."""
+def _unpack(rv: Any) -> tuple[Any, Any, Any]:
+    """Return (body, status, headers) of what a view returned."""
     if not isinstance(rv, tuple):
         body, status, headers = rv, None, None
     elif len(rv) == 3:
@@ -10932,7 +10929,7 @@ def _unpack(rv: Any) -> tuple[Any, dict]:
             f"The view function for {request.endpoint!r} did not return a"
             " valid response. The function either returned None or ended"
             f" without a return statement. {_ANSWERS}")
-    return body, {"status": status, "headers": headers}
+    return body, status, headers
 
 
 def _template_registrar(kind: str) -> Callable[..., None]:
@@ -11395,29 +11392,28 @@ class Flask(Scaffold):
         callable; or a tuple (body, status), (body, headers) or (body, status,
         headers) of one of these.
         """
-        body = rv
-        head: dict = {}
+        body, status, headers = rv, None, None
         if rv is None or isinstance(rv, tuple):
-            body, head = _unpack(rv)
+            body, status, headers = _unpack(rv)
         if isinstance(body, _TEXTS):
-            return self.response_class(body, **head)
+            return self.response_class(body, status=status, headers=headers)
         if isinstance(body, (dict, list)):
             response = self.json.response(body)
         elif isinstance(body, self.response_class):
             response = body
         elif not isinstance(body, HTTPException) and isinstance(
                 body, Iterator):
-            return self.response_class(body, **head)
+            return self.response_class(body, status=status, headers=headers)
         else:
             response = self._from_callable(body)
-        if head.get("status") is not None:
-            response.status = head["status"]
-        if head.get("headers"):
-            response.headers.update(head["headers"])
+        if status is not None:
+            response.status = status
+        if headers:
+            response.headers.update(headers)
         return response
 
     def _from_callable(self, body: Any) -> Response:
-        environ = _cv_app.get()._request.environ
+        environ = _cv_app.get().request.environ
         try:
             if isinstance(body, HTTPException):
                 body = body.get_response(environ)
@@ -11485,7 +11481,7 @@ class Flask(Scaffold):
     def _hooks(self, table, endpoint=None):
         """Return the app's functions, then those of the blueprints inwards."""
         if len(table) == 1 and None in table:
-            return table[None]
+            return [*table[None]]
         if endpoint is None and _cv_app.get().has_request:
             endpoint = _cv_app.get().request.endpoint
         # "a.b.view" -> None, "a", "a.b"
