@@ -83,21 +83,17 @@ import errno
 import functools
 import hashlib
 import hmac
-import html
 import http
 import io
 import itertools
 import json as _json
 import keyword
-import linecache
 import math
-import mimetypes
 import numbers
 import operator
 import os
 import posixpath
 import re
-import secrets
 import string
 import sys
 import time
@@ -231,6 +227,20 @@ __all__ = [
 _missing: Any = type("_Missing", (), {"__repr__": lambda self: "no value"})()
 
 
+class _Regex:
+    """A regular expression that is compiled at its first use."""
+
+    # To compile all of them would be a quarter of the time of a start.
+
+    def __init__(self, pattern: Any, flags: int = 0) -> None:
+        self.pattern, self.flags = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(re.compile(self.pattern, self.flags), name)
+        setattr(self, name, value)
+        return value
+
+
 # =============================================================================
 # 1. Text that is safe in HTML
 # =============================================================================
@@ -341,10 +351,12 @@ class Markup(str):
 
     def unescape(self) -> str:
         """Return plain text: `&lt;` is `<` again."""
+        import html     # Its table of names takes a millisecond.
         return html.unescape(str(self))
 
     def striptags(self) -> str:
         """Return plain text without comments, tags, runs of white space."""
+        import html
         # A comment, a tag, or all that follows one that never ends.
         text = re.sub(r"(?s)<!--.*?-->|<(?!!--)[^>]*>|(<.*)", r"\1", self)
         return html.unescape(" ".join(text.split()))
@@ -417,7 +429,7 @@ def _urlencode(pairs):
 
 def _decoder(kept):
     # What comes to stand behind %25 is not decoded.
-    kept_re = re.compile(rf"%(?=[01]|2[05]|7f|{kept})", re.IGNORECASE)
+    kept_re = _Regex(rf"%(?=[01]|2[05]|7f|{kept})", re.IGNORECASE)
     return lambda text: _unquote(kept_re.sub("%25", text))
 
 
@@ -461,9 +473,9 @@ def _convert_url(parts, host, converters):
     return urlunsplit([parts.scheme, login + at + host, *others])
 
 
-_HOST_RE = re.compile(r"(?:[a-z0-9._-]+|\[([a-f0-9:.]+)\])"
-                      r"(?::([1-9][0-9]{0,4}))?", re.ASCII | re.IGNORECASE)
-_PORT_RE = re.compile(r":[0-9]+\Z")
+_HOST_RE = _Regex(r"(?:[a-z0-9._-]+|\[([a-f0-9:.]+)\])"
+                  r"(?::([1-9][0-9]{0,4}))?", re.ASCII | re.IGNORECASE)
+_PORT_RE = _Regex(r":[0-9]+\Z")
 
 
 def _is_valid_host(host):
@@ -515,15 +527,15 @@ HTTP_STATUS_CODES = {code.value: code.phrase for code in http.HTTPStatus} | {
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_TOKEN_RE = re.compile(_TOKEN)
+_TOKEN_RE = _Regex(_TOKEN)
 # Visible characters, spaces, tabs (RFC 9110 5.5).
-_VALUE_RE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_VALUE_RE = _Regex(r"[\t\x20-\x7e\x80-\xff]*")
 _HEAD_RES = {
     "header name": _TOKEN_RE,
     # It is encoded when it is sent, so all that can be encoded will do.
-    "location": re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]*"),
-    "cookie name": re.compile(r"[!#-+\--:<>-\[\]-~\x80-\xff]+"),
-    "cookie attribute": re.compile(r"[ -:<-~]*")}
+    "location": _Regex(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]*"),
+    "cookie name": _Regex(r"[!#-+\--:<>-\[\]-~\x80-\xff]+"),
+    "cookie attribute": _Regex(r"[ -:<-~]*")}
 
 
 def _head_text(value, what="header value"):
@@ -604,7 +616,7 @@ def unquote_header_value(value: str) -> str:
 
 # Characters and quoted strings, up to a comma, the end, or an unclosed quote,
 # which takes the rest: to look for its end again from there is quadratic.
-_LIST_ITEM_RE = re.compile(r'(?s)((?:[^",]|"(?:[^"\\]|\\.)*")*)(,|\Z|".*)')
+_LIST_ITEM_RE = _Regex(r'(?s)((?:[^",]|"(?:[^"\\]|\\.)*")*)(,|\Z|".*)')
 
 
 def parse_list_header(value: str) -> list[str]:
@@ -648,8 +660,8 @@ def dump_header(iterable: Any) -> str:
 
 
 # name "=" (token | quoted string, maybe unclosed), and what is left up to ";"
-_OPTION_RE = re.compile(rf'(?s)[ \t]*(?:({_TOKEN})=({_TOKEN}|'
-                        r'"(?:[^"\\]|\\.)*("?)))?[^;]*;?')
+_OPTION_RE = _Regex(rf'(?s)[ \t]*(?:({_TOKEN})=({_TOKEN}|'
+                    r'"(?:[^"\\]|\\.)*("?)))?[^;]*;?')
 
 
 def parse_options_header(value: str | None) -> tuple[str, dict[str, str]]:
@@ -685,13 +697,13 @@ def dump_options_header(header: str | None, options: Any) -> str:
 
 # A pair, or what is wrong, up to the next semicolon.  Two places for the same
 # white space would make it quadratic.
-_COOKIE_RE = re.compile(r"""(?sx)
+_COOKIE_RE = _Regex(r"""(?sx)
     [ \t]* ([^ \t=";]+) [ \t]*
     (?: = [ \t]* (?: ("[^"\\]*(?:\\.[^"\\]*)*" | [^ \t";]+) [ \t]* )? )?
     (?: ; | \Z ) | [^;]+ | ;""")
 
 
-_COOKIE_QUOTED_RE = re.compile(r"[^!#-+\--:<-\[\]-~]")
+_COOKIE_QUOTED_RE = _Regex(r"[^!#-+\--:<-\[\]-~]")
 
 
 def _cookie_pairs(header):
@@ -1857,7 +1869,7 @@ class ETags(collections.namedtuple(
 
 
 # A tag, or what is none, up to the next comma.
-_ETAG_RE = re.compile(
+_ETAG_RE = _Regex(
     r'[ \t]*([Ww]/)?("[^"]*"|[^",\s]+)[ \t]*(?:,|\Z)|[^,]*(?:,|\Z)', re.ASCII)
 
 
@@ -2261,15 +2273,15 @@ def run_wsgi_app(app: Any, environ: Any, buffered: bool = False) -> Any:
 
 _MAX_PART_HEAD = 8 * 1024
 # What follows on "--boundary".  A CR where the buffer ends may be half a CRLF.
-_MARK_END_RE = re.compile(rb"(--)|[ \t]{0,64}(?:\r\n|\n|\r(?!\Z))")
-_BLANK_LINE_RE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_MARK_END_RE = _Regex(rb"(--)|[ \t]{0,64}(?:\r\n|\n|\r(?!\Z))")
+_BLANK_LINE_RE = _Regex(rb"\r\n\r\n|\n\n|\r\r")
 # boundary ::= 1 to 70 of these characters, the last one no blank (RFC 2046)
-_BOUNDARY_RE = re.compile(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)
+_BOUNDARY_RE = _Regex(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)
 # option ::= ";" name "=" ( quoted string | token )
-_PART_OPTION_RE = re.compile(
+_PART_OPTION_RE = _Regex(
     r';[ \t]*([^\s;="]+)=("(?:[^"\\]|\\.)*"|[^\s;"]+)', re.DOTALL | re.ASCII)
 # Old Internet Explorer sends the whole path, and its backslashes unescaped.
-_WINDOWS_FOLDER_RE = re.compile(
+_WINDOWS_FOLDER_RE = _Regex(
     r'(?ai)(filename=")(?:[a-z]:|\\)\\(?:[^"]*\\)?')
 
 
@@ -3633,11 +3645,11 @@ def _redirect_to(location: str, code: int = 302, Response: Any = None) -> Any:
 
 _PATH_SAFE = "!$&'()*+,/:;=@"  # https://url.spec.whatwg.org/#url-path-segment
 # variable ::= "<" [converter ["(" arguments ")"] ":"] name ">"
-_VARIABLE_RE = re.compile(r"""
+_VARIABLE_RE = _Regex(r"""
     < (?: ([a-z_]\w*) (?: \( (.*?) \) )? : )? ([a-z_]\w*) >
     """, re.VERBOSE | re.ASCII | re.IGNORECASE)
 # arguments ::= [[name "="] (word | '"' text '"' | "'" text "'") [","]]*
-_ARGUMENT_RE = re.compile(r"""
+_ARGUMENT_RE = _Regex(r"""
     \s* (?: (\w+) \s* = \s* )? (?: (["']) (.*?) \2 | ([^\s,="'()+-]+) )
     \s* (?: , \s* | \Z )""", re.VERBOSE | re.ASCII)
 _CONSTANTS: dict[str, Any] = {"None": None, "True": True, "False": False}
@@ -4632,7 +4644,7 @@ _FOREIGN = {
     "macro": "'def'", "while": "'for'", "with": "'set'",
     "elseif": "'elif'", "elsif": "'elif'", "autoescape": "'| safe'",
     "filter": "the filter behind each value"}
-_HABITS = [(re.compile(pattern), hint) for pattern, hint in (
+_HABITS = [(_Regex(pattern), hint) for pattern, hint in (
     (rf"\b({'|'.join(keyword.kwlist)})\s*=(?!=)",
      r"'\1' is a word of Python; write \1_=... or **{'\1': ...}"),
     (rf"\.\s*({'|'.join(keyword.kwlist)})\b",
@@ -4659,12 +4671,12 @@ _END = rf"end(?:{'|'.join([*_STATEMENTS, *_FOREIGN])})?"
 _WORD = rf"(?:{'|'.join(_STATEMENTS)}|{_END})(?![^\s:(])"
 _FOREIGN_LINE = rf"(?:{'|'.join(_FOREIGN)})[ \t][^\n]*:[ \t]*"
 # What is a statement in braces, too; others may be a value, ${set | length}.
-_STATEMENT_RE = re.compile(
+_STATEMENT_RE = _Regex(
     rf"(?s){_END}|{_FOREIGN_LINE}|{_WORD}.*:|(?:include|extends) \[.*")
 # A statement in the middle of a line.
-_MIDDLE_RE = re.compile(r"(?:(?:el)?if|for)[ \t(][^\n$:]*:|else:")
+_MIDDLE_RE = _Regex(r"(?:(?:el)?if|for)[ \t(][^\n$:]*:|else:")
 # Where "${" ends: braces are counted, but not those inside of strings.
-_CODE_RE = re.compile(r'''
+_CODE_RE = _Regex(r'''
     """(?:[^\\]|\\.)*?""" | \'\'\'(?:[^\\]|\\.)*?\'\'\'
     | """ | \'\'\' | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | [{}"']
     ''', re.VERBOSE | re.DOTALL)
@@ -5726,7 +5738,7 @@ class Template(string.Template):
             message = getattr(error, "msg", error)
             raise compiler.error(f"Python can't read the template: {message}",
                                  compiler.lines[line - 1]) from None
-        # Where a traceback puts the text.
+        import linecache    # where a traceback puts the text
         weakref.finalize(names["__root"], linecache.cache.pop, filename, None)
         return names["__root"], {
             block: names[f"__block_{block}"] for block in compiler.blocks}
@@ -5975,7 +5987,7 @@ class _Group(collections.namedtuple("_Group", "grouper list")):
 
 
 # Not re.ASCII: a domain may have letters of any language.
-_LINK_RE = re.compile(r"""
+_LINK_RE = _Regex(r"""
     (?: (?: https?:// | www\. ) (?: [\w%-]+\. )*
         (?: [a-z]{2,63} | xn--[\w%]{2,59} )
       | (?: [\w%-]{2,63}\. )+ (?: com|edu|gov|info|int|mil|net|org )
@@ -5983,7 +5995,7 @@ _LINK_RE = re.compile(r"""
                     | \[ [0-9a-f]{0,4} (?: :[0-9a-f]{0,4} ){2,7} \] ) )
     (?: :[0-9]{1,5} )? (?: [/?\#].* )?
     """, re.IGNORECASE | re.VERBOSE)
-_EMAIL_RE = re.compile(r"(?:mailto:)?(?!@|www\.)([^:]+@\w[\w.-]*\.\w+)")
+_EMAIL_RE = _Regex(r"(?:mailto:)?(?!@|www\.)([^:]+@\w[\w.-]*\.\w+)")
 
 
 def _unwrapped(word):
@@ -6080,8 +6092,9 @@ _FILTERS: dict[str, Any] = {
     "length": len, "list": list, "lower": lambda s: soft_str(s).lower(),
     "map": _map, "max": functools.partial(_extreme, max),
     "min": functools.partial(_extreme, min), "pprint": _pprint,
-    "random": lambda environment, seq:
-        secrets.choice(seq) if len(seq) else _nothing(environment),
+    "random": lambda environment, seq: (
+        __import__("secrets").choice(seq) if len(seq) else
+        _nothing(environment)),
     "reject": functools.partial(_select, False),
     "rejectattr": functools.partial(_selectattr, False),
     "replace": _replace, "reverse": lambda value:
@@ -6582,6 +6595,7 @@ def gen_salt(length: int) -> str:
     """Return random letters and digits."""
     if length < 1:
         raise ValueError(f"A salt of {length} characters protects nothing.")
+    import secrets      # Few programs make passwords.
     letters = string.ascii_letters + string.digits
     return "".join(secrets.choice(letters) for _ in range(length))
 
@@ -7148,7 +7162,7 @@ class Config(dict):
 # waits for a client that is slow.  Left out: HTTP/2, compression, many
 # processes.  Real traffic goes through a real server.
 
-_CONTROL_RE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_RE = _Regex("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_SERVED = frozenset("""
     load_dotenv passthrough_errors processes reloader_type request_handler
     static_files use_evalex""".split())
@@ -7244,9 +7258,9 @@ class DispatcherMiddleware:
 # takes no input.  Only this machine sees it, and secrets are hidden: by their
 # names, and by their values wherever else these turn up.
 
-_LOOPBACK_RE = re.compile(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
+_LOOPBACK_RE = _Regex(r"(?:::ffff:)?127(?:\.[0-9]{1,3}){3}|\[?::1\]?")
 # Headers that only a proxy adds.
-_PROXY_RE = re.compile(
+_PROXY_RE = _Regex(
     "HTTP_(?:VIA|FORWARDED|X_REAL_IP|.*CLIENT_IP|(?:CF|X_(?:ORIGIN|ENVOY)).*)")
 # Compiled when first used, for it costs a millisecond.
 _SECRET = r"""(?: passw | passphrase | pwd | secret | token | cookie | [cx]srf
@@ -7829,12 +7843,12 @@ _MAX_LINE, _MAX_HEAD, _MAX_FIELDS = 8 * 1024, 64 * 1024, 100
 _MAX_BODY, _BLOCK = 1024 ** 3, 64 * 1024
 # request-line = method SP request-target SP HTTP-version (RFC 9112 3): the
 # target is /path?query, http://host/path?query, or * for the whole server.
-_REQUEST_RE = re.compile(
+_REQUEST_RE = _Regex(
     rf"({_TOKEN}) (?:(?:[Hh][Tt][Tt][Pp][Ss]?://([^/?#@ ]+))?"
     r"(/[!-\x22$->@-~\x80-\xff]*)?(?:\?([!-\x22$-~\x80-\xff]*))?|\*)"
     r" HTTP/([0-9])\.([0-9])", re.ASCII)
-_FIELD_RE = re.compile(rf"({_TOKEN}):[\t ]*({_VALUE_RE.pattern})")
-_CHUNK_RE = re.compile(
+_FIELD_RE = _Regex(rf"({_TOKEN}):[\t ]*({_VALUE_RE.pattern})")
+_CHUNK_RE = _Regex(
     rf"([0-9A-Fa-f]{{1,15}})[\t ]*(?:;{_VALUE_RE.pattern})?")
 # These may come once (RFC 9110 5.3).
 _SINGLE = frozenset("""
@@ -8042,7 +8056,7 @@ class _Body(io.RawIOBase):
 _HOP_BY_HOP = frozenset("""
     connection keep-alive proxy-authenticate proxy-authorization te trailer
     trailers transfer-encoding upgrade""".split())
-_STATUS_RE = re.compile("[2-9][0-9][0-9] .*")
+_STATUS_RE = _Regex("[2-9][0-9][0-9] .*")
 _Lazy: Any = object     # Stands for a base that is imported when it is used.
 
 
@@ -8778,6 +8792,8 @@ def _form_fields(data):
 
 def encode_multipart(values: Any, boundary: str = "") -> tuple[str, bytes]:
     """Return (boundary, body) of a form; its files are read and closed."""
+    import mimetypes
+    import secrets
     boundary = boundary or f"---------------{secrets.token_hex(16)}"
     body = b""
     for name, value in _form_fields(values):
@@ -9724,6 +9740,7 @@ def _file_head(mimetype, as_attachment, name):
             raise TypeError(
                 "Unable to detect the MIME type because a file name is not"
                 " available. Pass 'mimetype' or 'download_name'.")
+        import mimetypes    # It takes a millisecond.
         mimetype, encoding = mimetypes.guess_type(name)
         # A browser would unpack an attachment and save it under a false name.
         if encoding is not None and not as_attachment:
@@ -9899,7 +9916,7 @@ def get_load_dotenv(default: bool = True) -> bool:
 
 
 # One line of a .env file, which may span several: export NAME='value' # why
-_ENV_RE = re.compile(r"""
+_ENV_RE = _Regex(r"""
     [^\S\r\n]* (?:export[^\S\r\n]+ | (?!export[^\S\r\n]))
     (?: '(?P<quoted>[^']+)' | (?P<name>[^'=\#\s][^=\#\s]*) )
     (?: [^\S\r\n]* = [^\S\r\n]* (?:
@@ -9908,7 +9925,7 @@ _ENV_RE = re.compile(r"""
     [^\S\r\n]* (?:\#[^\r\n]*)? (?:\r\n|\n|\r|\Z)
     | [^\r\n]+     # a comment, or what can't be read
     """, re.VERBOSE | re.DOTALL)
-_ENV_PLACE_RE = re.compile(r"\$\{([^}:]{0,99})(?::-([^}]{0,999}))?\}")
+_ENV_PLACE_RE = _Regex(r"\$\{([^}:]{0,99})(?::-([^}]{0,999}))?\}")
 
 
 def _env_values(text: str) -> dict[Any, str | None]:
@@ -10014,7 +10031,7 @@ _KINDS: dict[Any, tuple[Any, str]] = {
     datetime: (datetime.fromisoformat, "a time such as 2026-12-31T23:59"),
 }
 # What a docstring says of a parameter: ":param name: its meaning".
-_PARAM_RE = re.compile(r"(?m)^[ \t]*:param (\w+): *(.*)\n?")
+_PARAM_RE = _Regex(r"(?m)^[ \t]*:param (\w+): *(.*)\n?")
 
 
 def _reader(source: str, kind: Any, choices: Any) -> Any:
@@ -12084,12 +12101,13 @@ def _secret():
     For example in the file .env, for app.config.from_prefixed_env():
     FLASK_SECRET_KEY=... Every process of the app needs the same key.
     """
+    import secrets
     print(secrets.token_hex(32))
 
 
-_VENDORED_RE = re.compile(
+_VENDORED_RE = _Regex(
     rb"# microflask \S+, vendored; sha256 of what follows: (\w+)\n")
-_BANNER_RE = re.compile(rb"(?m)^# =+\n# (\S.*)\n# =+\n")
+_BANNER_RE = _Regex(rb"(?m)^# =+\n# (\S.*)\n# =+\n")
 
 
 def _read_copy(path):
