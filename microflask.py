@@ -2893,12 +2893,18 @@ class cached_property:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
+        value = instance.__dict__[self.name] = self.fget(instance)
+        return value
+
+
+class _lasting_property(cached_property):
+    """One of an app.  Who asks for a `__dict__` makes all attributes slow."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None or getattr(owner, self.name) is not self:
+            return super().__get__(instance, owner)     # It is overridden.
         value = self.fget(instance)
-        if getattr(type(instance), self.name, None) is self:
-            # Who asks for a `__dict__` makes all attributes slow (3.11).
-            object.__setattr__(instance, self.name, value)
-        else:       # A subclass has overridden it.
-            instance.__dict__[self.name] = value
+        object.__setattr__(instance, self.name, value)
         return value
 
 
@@ -5914,6 +5920,11 @@ def _numeric(value, default, *ways):
     return default
 
 
+def _random(environment, seq):
+    import secrets      # Few templates draw lots.
+    return secrets.choice(seq) if len(seq) else _nothing(environment)
+
+
 def _replace(s, old, new, count=None):
     trusted = hasattr(new, "__html__") and not hasattr(s, "__html__")
     s = escape(s) if trusted or hasattr(old, "__html__") else soft_str(s)
@@ -6092,9 +6103,7 @@ _FILTERS: dict[str, Any] = {
     "length": len, "list": list, "lower": lambda s: soft_str(s).lower(),
     "map": _map, "max": functools.partial(_extreme, max),
     "min": functools.partial(_extreme, min), "pprint": _pprint,
-    "random": lambda environment, seq: (
-        __import__("secrets").choice(seq) if len(seq) else
-        _nothing(environment)),
+    "random": _random,
     "reject": functools.partial(_select, False),
     "rejectattr": functools.partial(_selectattr, False),
     "replace": _replace, "reverse": lambda value:
@@ -10480,7 +10489,7 @@ class Scaffold:
 
     # -- templates, static files and resources
 
-    @cached_property
+    @_lasting_property
     def jinja_loader(self) -> Any:
         """Return the loader of the folder of templates, or None."""
         if self.template_folder is None:
@@ -11096,7 +11105,7 @@ class Flask(Scaffold):
         reloads = self.config["TEMPLATES_AUTO_RELOAD"]
         return self.debug if reloads is None else reloads
 
-    @cached_property
+    @_lasting_property
     def name(self) -> str:
         """Return the import name, or the script's for a main program."""
         if self.import_name == "__main__":
@@ -11105,7 +11114,7 @@ class Flask(Scaffold):
                 return os.path.splitext(os.path.basename(file))[0]
         return self.import_name
 
-    @cached_property
+    @_lasting_property
     def logger(self) -> Any:
         """Return the logger with the app's name, and with a handler."""
         # Imported when the first line is logged.
@@ -11213,12 +11222,12 @@ class Flask(Scaffold):
 
     # -- templates
 
-    @cached_property
+    @_lasting_property
     def jinja_env(self) -> Any:
         """Return the template engine, made when it is first asked for."""
         return self.create_jinja_environment()
 
-    @cached_property
+    @_lasting_property
     def template_engine(self) -> Any:
         """Return what render_template asks; set it to use another engine.
 
