@@ -1348,9 +1348,8 @@ class Headers(_Repeated):
     """A list of (name, value) pairs that is also a dict without case."""
 
     def __init__(self, defaults: Any = None) -> None:
-        self._list: list = []
-        if defaults is not None:
-            self.extend(defaults)
+        self._list: list = [] if defaults is None else [
+            _pair(key, value) for key, value in iter_multi_items(defaults)]
 
     @classmethod
     def _of(cls, pairs: list) -> Any:
@@ -4548,8 +4547,8 @@ class Map:
 
     def _first(self, rules, text, method, allowed):
         for rule in rules:
-            values = rule._read(text) if rule._converters else (
-                dict(rule.defaults) if rule.defaults else {})
+            values = (rule._read(text) if rule._converters
+                      else dict(rule.defaults) if rule.defaults else {})
             if values is None:
                 continue
             misses_slash = rule.is_branch and not text.endswith("/")
@@ -9248,7 +9247,6 @@ class AppContext:
     """
 
     _g: Any = None
-    _url_adapter: Any = _missing
     _flashes: list | None = None
     _lender: AppContext | None      # whose request it is, if not its own
     _shared: AppContext | None      # whose g it is, if not its own
@@ -9260,6 +9258,7 @@ class AppContext:
         self.app, self._request, self._session = app, request, session
         self._lender = self._shared = None
         self._tokens: list = []
+        self._url_adapter: Any = _missing
         self._kept = 0              # streams that still run
         self._after_request_functions: Any = ()
 
