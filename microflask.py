@@ -6817,9 +6817,11 @@ class SessionInterface:
 # Kept, because nearly every request asks for the same one.
 @functools.lru_cache(maxsize=16)
 def _cookie_serializer(keys, salt, serializer, key_derivation, digest_method):
-    return URLSafeTimedSerializer(
+    made: Any = URLSafeTimedSerializer(
         keys, salt=salt, serializer=serializer, signer_kwargs={
             "key_derivation": key_derivation, "digest_method": digest_method})
+    made.make_signer = functools.lru_cache(maxsize=4)(made.make_signer)
+    return made
 
 
 class SecureCookieSessionInterface(SessionInterface):
